@@ -1,0 +1,20 @@
+// Sizes fall into powers of two, rounded up: 0; 1; 2; 3-4; 5-8; ... so that 16 KB is the top of its class, not the bottom.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace peerscope {
+
+// 0 for 0 bytes, else 1 + ceil(log2(bytes)): 1 B -> 1, 2 B -> 2, 16 KB -> 15. At most 65.
+constexpr std::uint8_t size_class(std::uint64_t bytes) {
+  return bytes == 0 ? std::uint8_t{0} : static_cast<std::uint8_t>(1 + std::bit_width(bytes - 1));
+}
+
+// The largest size in the class: size_class_top(size_class(16384)) == 16384.
+constexpr std::uint64_t size_class_top(std::uint8_t size_class) {
+  if (size_class == 0) return 0;
+  return size_class > 64 ? UINT64_MAX : std::uint64_t{1} << (size_class - 1);
+}
+
+}  // namespace peerscope

@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Checks what the compiler cannot: layers, homes of vendor headers, file sizes. Run by ctest."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+LINES_MAX = {"code": 500, "test": 800}
+LINES_EXEMPT: dict[str, str] = {}  # path: why it may be longer
+COMPOSITION_ROOTS = {"cli"}  # may include every module
+VENDOR_HOME = {"cupti": "source/cuda", "nvml": "source/nvml", "nccl": "source/nccl", "cuda": "comm/cuda"}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([\w./-]+)[">]')
+MODULE = re.compile(r"^pscope_module\(([\w/]+)(?:\s+DEPS\s+([\w\s/]+?))?(?:\s+GUEST)?\)", re.M)
+
+
+def allowed_modules() -> dict[str, set[str]]:
+    """Module -> modules it may include: the closure of DEPS in CMakeLists.txt, declared only there."""
+    closure: dict[str, set[str]] = {}
+    for name, deps in MODULE.findall((ROOT / "CMakeLists.txt").read_text()):
+        closure[name] = {name}.union(*(closure[dep] for dep in deps.split()))
+    return closure
+
+
+def module_of(path: str, modules) -> str | None:
+    """The innermost module that holds `path`: source/fake/fake.hpp belongs to source/fake."""
+    return max((m for m in modules if path.startswith(m + "/")), key=len, default=None)
+
+
+def include_problems(path: str, header: str, allowed: dict[str, set[str]]):
+    module, target = module_of(path, allowed), module_of(header, allowed)
+    if module and target and target not in allowed[module]:
+        yield f"{module} must not include {target}"
+    home = VENDOR_HOME.get(re.split(r"[._/]", header)[0])
+    if home and not target and module != home:
+        yield f"<{header}> may be included in {home} only"
+
+
+def problems():
+    allowed = allowed_modules()
+    for file in sorted((ROOT / "src").rglob("*.[ch]*")):
+        path, lines = str(file.relative_to(ROOT / "src")), file.read_text().splitlines()
+        limit = LINES_MAX["test" if file.stem.endswith("_test") else "code"]
+        if len(lines) > limit and path not in LINES_EXEMPT:
+            yield f"src/{path}: {len(lines)} lines, at most {limit}"
+        if path.split("/")[0] in COMPOSITION_ROOTS:
+            continue
+        for number, line in enumerate(lines, 1):
+            if match := INCLUDE.match(line):
+                for problem in include_problems(path, match[1], allowed):
+                    yield f"src/{path}:{number}: {problem}"
+
+
+if __name__ == "__main__":
+    report = list(problems())
+    print("\n".join(report) or "tidy")
+    sys.exit(bool(report))
