@@ -211,7 +211,8 @@ typedef struct pscope_op {
   const void* call_site; /* comprehensive: a code address of the caller; NULL: that of pscope_op_begin's */
 } pscope_op;
 
-typedef uint64_t pscope_token; /* 0: not recorded; every call accepts it */
+/* 0: nothing to end. Bit 1: the operation is timed; bits 0 and 1: and its phases. Every call accepts any value. */
+typedef uint64_t pscope_token;
 
 PSCOPE_API pscope_token pscope_op_begin_(pscope_session* session, const pscope_op* op);
 PSCOPE_API void pscope_op_end_(pscope_session* session, pscope_token token, int status);
@@ -224,12 +225,12 @@ static inline pscope_token pscope_op_begin(pscope_session* session, const pscope
 }
 /* Ends it with a pscope_status: this is what is written to the ring. */
 static inline void pscope_op_end(pscope_session* session, pscope_token token, int status) {
-  if (token == 0) return;
+  if (!(token & 2) && (status == PSCOPE_STATUS_OK || token == 0)) return;
   pscope_op_end_(session, token, status);
 }
 /* Marks the end of a phase (comprehensive only): its time runs from the last mark, or from begin, to now. */
 static inline void pscope_op_phase(pscope_session* session, pscope_token token, uint16_t name) {
-  if (token == 0) return;
+  if ((token & 3) != 3) return;
   pscope_op_phase_(session, token, name);
 }
 /* An `async` operation has left the device. Any thread. The token is spent. */

@@ -1,0 +1,157 @@
+// A log-linear histogram of durations: 8 buckets an octave from 0 to 2^40 ns (18 minutes), 1.2 KB.
+//
+// Below 16 ns buckets are exact; above, a bucket is at most 1/8 of its lower edge wide, so that a quantile, given as the
+// bucket's middle, is off by at most 1/16 of its value. Larger values fall into the last bucket; min, max, sum and
+// count are always exact.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+
+namespace peerscope {
+
+class Histogram {
+ public:
+  static constexpr double kRelativeError = 1.0 / 16.0;
+  static constexpr std::size_t kBuckets = 304;
+  static constexpr std::uint64_t kLargest = (std::uint64_t{1} << 40) - 1;
+
+  static constexpr std::size_t bucket_of(std::uint64_t value) {
+    value = std::min(value, kLargest);
+    const int shift = std::bit_width(value | 8) - 4;
+    return (static_cast<std::size_t>(shift) << 3) + static_cast<std::size_t>(value >> shift);
+  }
+
+  void add(std::uint64_t value, std::uint32_t weight = 1) { add_to(bucket_of(value), value, weight); }
+
+  // For callers that put one value into several histograms: `bucket` is bucket_of(value).
+  void add_to(std::size_t bucket, std::uint64_t value, std::uint32_t weight) {
+    count_ += weight;
+    sum_ += value * weight;
+    min_ = std::min(min_, value);
+    max_ = std::max(max_, value);
+    const std::uint64_t full = std::uint64_t{buckets_[bucket]} + weight;
+    if (scale_ == 0 && full <= UINT32_MAX) [[likely]] {
+      buckets_[bucket] = static_cast<std::uint32_t>(full);
+    } else {
+      add_scaled(bucket, weight);
+    }
+  }
+
+  void merge(const Histogram& other) {
+    if (other.count_ == 0) return;
+    count_ += other.count_;
+    sum_ += other.sum_;
+    min_ = std::min(min_, other.min_);
+    max_ = std::max(max_, other.max_);
+    while (scale_ < other.scale_ || !fits(other)) halve();
+    for (std::size_t i = 0; i < kBuckets; ++i) buckets_[i] += scaled(other, i);
+  }
+
+  void clear() {
+    if (count_ > 0) *this = Histogram();
+  }
+
+  // The smallest value that at least p of the values do not exceed; 0 if empty.
+  [[nodiscard]] double quantile(double p) const {
+    if (count_ == 0) return 0.0;
+    std::uint64_t total = 0;
+    for (const std::uint32_t n : buckets_) total += n;
+    const double wanted = std::ceil(std::clamp(p, 0.0, 1.0) * static_cast<double>(total));
+    const auto rank = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(wanted));
+    std::uint64_t seen = 0;
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      seen += buckets_[i];
+      if (seen >= rank) return value_of(i);
+    }
+    return static_cast<double>(max_);
+  }
+
+  [[nodiscard]] std::uint64_t count() const { return count_; }
+  [[nodiscard]] std::uint64_t sum() const { return sum_; }
+  [[nodiscard]] std::uint64_t min() const { return count_ > 0 ? min_ : 0; }
+  [[nodiscard]] std::uint64_t max() const { return max_; }
+  [[nodiscard]] double mean() const {
+    return count_ > 0 ? static_cast<double>(sum_) / static_cast<double>(count_) : 0.0;
+  }
+
+ private:
+  [[nodiscard]] double value_of(std::size_t bucket) const {
+    if (bucket + 1 == kBuckets) return static_cast<double>(max_);
+    const std::size_t shift = bucket < 16 ? 0 : (bucket >> 3) - 1;
+    const std::uint64_t low = static_cast<std::uint64_t>(bucket - (shift << 3)) << shift;
+    const auto middle = static_cast<double>(low + (((std::uint64_t{1} << shift) - 1) / 2));
+    return std::clamp(middle, static_cast<double>(min_), static_cast<double>(max_));
+  }
+
+  // A bucket past 2^32 halves all of them; from then on each stands for 2^scale values, and what is added in between is
+  // carried over, so that shares stay right to one part in 2^32.
+  void add_scaled(std::size_t bucket, std::uint32_t weight) {
+    carry_ += weight;
+    if (buckets_[bucket] + (carry_ >> scale_) > UINT32_MAX) halve();
+    buckets_[bucket] += static_cast<std::uint32_t>(carry_ >> scale_);
+    carry_ &= (std::uint64_t{1} << scale_) - 1;
+  }
+
+  void halve() {
+    for (std::uint32_t& n : buckets_) n = n / 2 + n % 2;
+    ++scale_;
+  }
+
+  [[nodiscard]] std::uint32_t scaled(const Histogram& other, std::size_t bucket) const {
+    const std::uint64_t unit = std::uint64_t{1} << (scale_ - other.scale_);
+    return static_cast<std::uint32_t>((other.buckets_[bucket] + unit - 1) / unit);
+  }
+
+  [[nodiscard]] bool fits(const Histogram& other) const {
+    std::uint64_t largest = 0;
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      largest = std::max(largest, std::uint64_t{buckets_[i]} + scaled(other, i));
+    }
+    return largest <= UINT32_MAX;
+  }
+
+  std::uint64_t count_ = 0;
+  std::uint64_t sum_ = 0;
+  std::uint64_t min_ = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t max_ = 0;
+  std::uint64_t carry_ = 0;
+  std::uint32_t scale_ = 0;
+  std::array<std::uint32_t, kBuckets> buckets_{};
+};
+
+// Allocated by its first value: most series never see a device time.
+class LazyHistogram {
+ public:
+  void add(std::uint64_t value, std::uint32_t weight) {
+    add_to(Histogram::bucket_of(value), value, weight);
+  }
+  void add_to(std::size_t bucket, std::uint64_t value, std::uint32_t weight) {
+    if (!histogram_) [[unlikely]] histogram_ = std::make_unique<Histogram>();
+    histogram_->add_to(bucket, value, weight);
+  }
+  void merge(const LazyHistogram& other) {
+    if (!other.histogram_ || other.histogram_->count() == 0) return;
+    if (!histogram_) histogram_ = std::make_unique<Histogram>();
+    histogram_->merge(*other.histogram_);
+  }
+  void clear() {
+    if (histogram_) histogram_->clear();
+  }
+  // Null if nothing was added.
+  [[nodiscard]] const Histogram* values() const {
+    return histogram_ && histogram_->count() > 0 ? histogram_.get() : nullptr;
+  }
+  [[nodiscard]] std::size_t memory_bytes() const { return histogram_ ? sizeof(Histogram) : 0; }
+
+ private:
+  std::unique_ptr<Histogram> histogram_;
+};
+
+}  // namespace peerscope

@@ -1,0 +1,193 @@
+// The C ABI of operations: which path a call takes. What it costs is in hot.hpp, what it prepares in recorder.cpp.
+#include "peerscope/peerscope.h"
+#include "record/hot.hpp"
+
+namespace peerscope {
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+
+bool passes_filter(Recorder& recorder, const pscope_op& op) {
+  const Control& control = recorder.segment.header().control;
+  if (const std::uint32_t kinds = control.kinds.load(kRelaxed); kinds != 0 && (kinds >> (op.kind % kKinds) & 1) == 0) {
+    return false;
+  }
+  const std::uint64_t most = control.max_bytes.load(kRelaxed);
+  if (op.bytes < control.min_bytes.load(kRelaxed) || (most != 0 && op.bytes > most)) return false;
+  const std::uint64_t devices = control.devices.load(kRelaxed);
+  if (devices == 0 || op.comm == 0) return true;
+  const std::uint16_t device = recorder.segment.tables().comms[op.comm % kMaxComms].device;
+  return device < 64 && (devices >> device & 1) != 0;
+}
+
+// The slot of a token that another thread began, or null if the token is spent.
+InFlightSlot* slot_of_other(Recorder& recorder, pscope_token token) {
+  const std::uint32_t ring = ring_of(token);
+  if (ring >= kMaxRings || recorder.writers[ring].ring == nullptr) return nullptr;
+  InFlightSlot& slot = recorder.writers[ring].ring->in_flight[slot_of(token)];
+  const bool current = slot.w0.load(std::memory_order_acquire) != 0 && slot.generation.load(kRelaxed) == generation_of(token);
+  return current ? &slot : nullptr;
+}
+
+std::uint32_t kind_of(Recorder& recorder, pscope_token token) {
+  if (type_of(token) == TokenType::counted) return slot_of(token) % kKinds;
+  const RingHeader* ring = recorder.writers[ring_of(token) % kMaxRings].ring;
+  return ring == nullptr ? 0 : (ring->in_flight[slot_of(token)].w1.load(kRelaxed) >> 40) % kKinds;
+}
+
+void free_slot_of_other(Recorder& recorder, Writer& self, InFlightSlot& slot, pscope_token token) {
+  const std::uint64_t bit = std::uint64_t{1} << slot_of(token);
+  slot.w0.store(0, std::memory_order_release);
+  Writer& owner = recorder.writers[ring_of(token)];
+  if (&owner == &self) {
+    self.free_slots |= bit;
+  } else {
+    owner.remote_free.fetch_or(bit, std::memory_order_release);  // hands the slot back to its thread
+  }
+}
+
+// Writes a record made of a slot's identity: `tag` says which fact it is.
+void write_from_slot(Recorder& recorder, Writer& writer, InFlightSlot& slot, Tag tag, int status) {
+  const std::uint64_t begin = slot.w0.load(kRelaxed) & kBeginMask;
+  const std::uint64_t now = ticks_now(recorder.clock);
+  const std::uint64_t w1 = slot.w1.load(kRelaxed) | static_cast<std::uint64_t>(status & 31) << kStatusShift;
+  write(writer, pack_w0(tag, begin), w1 | duration_between(begin, now & kBeginMask), slot.w2.load(kRelaxed),
+        slot.w3.load(kRelaxed));
+  if (at_lap_end(writer)) end_of_lap(writer, now);
+}
+
+void end_of_other(Recorder& recorder, Writer& writer, pscope_token token, int status) {
+  InFlightSlot* slot = slot_of_other(recorder, token);
+  if (slot == nullptr || !enter(writer)) return;
+  write_from_slot(recorder, writer, *slot, Tag::op, status);
+  if ((slot->w1.load(kRelaxed) >> 63) != 0) {
+    slot->host_end.store(ticks_now(recorder.clock), std::memory_order_release);
+  } else {
+    free_slot_of_other(recorder, writer, *slot, token);
+  }
+  leave(writer);
+}
+
+void write_call_site(Writer& writer, std::uint32_t index, std::uint64_t now) {
+  InFlightSlot& slot = writer.ring->in_flight[index];
+  const std::uint16_t name = intern_call_site(writer, slot.call_site.load(kRelaxed));
+  const std::uint64_t w2 = slot.w2.load(kRelaxed);
+  write(writer, pack_w0(Tag::call_site, now), slot.w1.load(kRelaxed), (w2 & ~kBytesMax) | name, slot.w3.load(kRelaxed));
+  if (at_lap_end(writer)) end_of_lap(writer, now);
+}
+
+}  // namespace
+}  // namespace peerscope
+
+using namespace peerscope;  // NOLINT(google-build-using-namespace): the C ABI is made of it
+
+extern "C" {
+
+pscope_token pscope_op_begin_(pscope_session* session, const pscope_op* op) {
+  Recorder& recorder = *as_recorder(session);
+  const std::uint32_t level = __atomic_load_n(session->level, __ATOMIC_RELAXED);
+  if (PSCOPE_UNLIKELY(level == PSCOPE_LEVEL_OFF)) return 0;
+  Writer* writer = writer_of(recorder);
+  if (PSCOPE_UNLIKELY(writer == nullptr)) return 0;
+  count(*writer, *op);
+  const std::uint64_t sequence = sequence_of(recorder, *writer, *op);
+  const bool sampled = level == PSCOPE_LEVEL_BASIC;
+  // Sampled by the sequence, so that all ranks pick the same operations and they can still be joined.
+  if (sampled && PSCOPE_LIKELY(sequence % kBasicSampling != 0)) return make_counted_token(op->kind % kKinds);
+  if (PSCOPE_UNLIKELY(recorder.segment.header().control.filtered.load(kRelaxed) != 0) && !passes_filter(recorder, *op)) {
+    bump(writer->ring->skipped, 1);
+    return make_counted_token(op->kind % kKinds);
+  }
+  if (PSCOPE_UNLIKELY(!enter(*writer))) return make_counted_token(op->kind % kKinds);
+  Begin begin{sequence, 0, TokenType::timed, sampled};
+  if (level >= PSCOPE_LEVEL_COMPREHENSIVE) {
+    begin.type = TokenType::phased;
+    begin.call_site = reinterpret_cast<std::uint64_t>(op->call_site != nullptr ? op->call_site : __builtin_return_address(0));
+  }
+  const pscope_token token = open_slot(recorder, *writer, *op, begin);
+  leave(*writer);
+  return token;
+}
+
+void pscope_op_end_(pscope_session* session, pscope_token token, int status) {
+  if (PSCOPE_UNLIKELY(session == nullptr || token == 0)) return;
+  Recorder& recorder = *as_recorder(session);
+  Writer* writer = writer_of(recorder);
+  if (PSCOPE_UNLIKELY(writer == nullptr)) return;
+  if (PSCOPE_UNLIKELY(status != PSCOPE_STATUS_OK)) bump(writer->ring->kinds[kind_of(recorder, token)].errors, 1);
+  const std::uint32_t index = slot_of(token);
+  if (PSCOPE_UNLIKELY(ring_of(token) != writer->index || type_of(token) == TokenType::counted)) {
+    if (type_of(token) != TokenType::counted) end_of_other(recorder, *writer, token, status);
+    return;
+  }
+  if (PSCOPE_UNLIKELY(generation_of(token) != writer->generations[index] ||
+                      writer->ring->in_flight[index].w0.load(kRelaxed) == 0)) {
+    return;  // ended twice, or begun before a fork
+  }
+  if (PSCOPE_UNLIKELY(!enter(*writer))) return;
+  const std::uint64_t now = close_slot(recorder, *writer, index, status);
+  if (PSCOPE_UNLIKELY(at_lap_end(*writer))) end_of_lap(*writer, now);
+  if (type_of(token) == TokenType::phased) write_call_site(*writer, index, now);
+  leave(*writer);
+}
+
+void pscope_op_phase_(pscope_session* session, pscope_token token, uint16_t name) {
+  if (PSCOPE_UNLIKELY(session == nullptr || type_of(token) != TokenType::phased)) return;
+  Recorder& recorder = *as_recorder(session);
+  Writer* writer = writer_of(recorder);
+  if (PSCOPE_UNLIKELY(writer == nullptr || ring_of(token) != writer->index)) return;
+  const std::uint32_t index = slot_of(token);
+  InFlightSlot& slot = writer->ring->in_flight[index];
+  if (PSCOPE_UNLIKELY(generation_of(token) != writer->generations[index] || slot.w0.load(kRelaxed) == 0)) return;
+  if (PSCOPE_UNLIKELY(!enter(*writer))) return;
+  const std::uint64_t begin = slot.mark.load(kRelaxed);
+  const std::uint64_t sequence = slot.w3.load(kRelaxed) & kSequenceMask;
+  const std::uint64_t now = ticks_now(recorder.clock);
+  write(*writer, pack_w0(Tag::phase, begin), slot.w1.load(kRelaxed) | duration_between(begin, now), slot.w2.load(kRelaxed),
+        pack_w3(sequence, name));
+  slot.mark.store(now, kRelaxed);
+  if (PSCOPE_UNLIKELY(at_lap_end(*writer))) end_of_lap(*writer, now);
+  leave(*writer);
+}
+
+void pscope_op_complete(pscope_session* session, pscope_token token, int status) {
+  if (session == nullptr || (token & 2) == 0) return;
+  Recorder& recorder = *as_recorder(session);
+  Writer* writer = writer_of(recorder);
+  if (writer == nullptr) return;
+  InFlightSlot* slot = slot_of_other(recorder, token);
+  if (slot == nullptr || !enter(*writer)) return;
+  write_from_slot(recorder, *writer, *slot, Tag::complete, status);
+  free_slot_of_other(recorder, *writer, *slot, token);
+  leave(*writer);
+}
+
+void pscope_op_device_times(pscope_session* session, const pscope_device_times* times) {
+  if (session == nullptr || __atomic_load_n(session->level, __ATOMIC_RELAXED) == PSCOPE_LEVEL_OFF) return;
+  Recorder& recorder = *as_recorder(session);
+  Writer* writer = writer_of(recorder);
+  if (writer == nullptr || !enter(*writer)) return;
+  pscope_op op{};
+  op.kind = times->kind;
+  op.algorithm = times->algorithm;
+  const std::uint64_t duration = times->end_ns > times->begin_ns ? times->end_ns - times->begin_ns : 0;
+  write(*writer, pack_w0(Tag::device_times, times->begin_ns),
+        pack_meta(op) | (duration < kDurationMax ? duration : kDurationMax),
+        pack_w2(times->bytes, times->comm, times->device_clock), pack_w3(times->sequence, times->channel));
+  if (at_lap_end(*writer)) end_of_lap(*writer, ticks_now(recorder.clock));
+  leave(*writer);
+}
+
+void pscope_event(pscope_session* session, int severity, uint16_t name, uint16_t comm, int64_t value) {
+  if (session == nullptr || __atomic_load_n(session->level, __ATOMIC_RELAXED) == PSCOPE_LEVEL_OFF) return;
+  Recorder& recorder = *as_recorder(session);
+  Writer* writer = writer_of(recorder);
+  if (writer == nullptr || !enter(*writer)) return;
+  const std::uint64_t now = ticks_now(recorder.clock);
+  write(*writer, pack_w0(Tag::event, now), static_cast<std::uint64_t>(severity & 7) << 40 | name,
+        static_cast<std::uint64_t>(value), pack_w3(comm, PSCOPE_NO_PEER));
+  if (at_lap_end(*writer)) end_of_lap(*writer, now);
+  leave(*writer);
+}
+
+}  // extern "C"
