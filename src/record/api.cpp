@@ -76,6 +76,39 @@ void write_call_site(Writer& writer, std::uint32_t index, std::uint64_t now) {
   if (at_lap_end(writer)) end_of_lap(writer, now);
 }
 
+struct Timed {
+  std::uint64_t sequence;
+  const void* caller;
+  std::uint32_t level;
+};
+
+__attribute__((noinline)) pscope_token begin_timed(Recorder& recorder, Writer& writer, const pscope_op& op, const Timed& how) {
+  if (PSCOPE_UNLIKELY(recorder.segment.header().control.filtered.load(kRelaxed) != 0) && !passes_filter(recorder, op)) {
+    bump(writer.ring->skipped, 1);
+    return make_counted_token(op.kind);
+  }
+  if (PSCOPE_UNLIKELY(!enter(writer))) return make_counted_token(op.kind);
+  Begin begin{how.sequence, 0, TokenType::timed, how.level == PSCOPE_LEVEL_BASIC};
+  if (how.level >= PSCOPE_LEVEL_COMPREHENSIVE) {
+    begin.type = TokenType::phased;
+    begin.call_site = reinterpret_cast<std::uint64_t>(op.call_site != nullptr ? op.call_site : how.caller);
+  }
+  const pscope_token token = open_slot(recorder, writer, op, begin);
+  leave(writer);
+  return token;
+}
+
+// This thread's first operation in this session (or the first since it used another session).
+__attribute__((noinline, cold)) pscope_token begin_first(Recorder& recorder, const pscope_op& op, const void* caller) {
+  Writer* writer = find_writer(recorder);
+  if (writer == nullptr) return 0;
+  count(*writer, op);
+  const std::uint32_t level = __atomic_load_n(recorder.pub.level, __ATOMIC_RELAXED);
+  const std::uint64_t sequence = sequence_of(recorder, *writer, op);
+  if (level == PSCOPE_LEVEL_BASIC && sequence % kBasicSampling != 0) return make_counted_token(op.kind);
+  return begin_timed(recorder, *writer, op, {sequence, caller, level});
+}
+
 }  // namespace
 }  // namespace peerscope
 
@@ -83,30 +116,20 @@ using namespace peerscope;  // NOLINT(google-build-using-namespace): the C ABI i
 
 extern "C" {
 
+// Level basic ends here 63 times out of 64: what is not needed for that is in begin_timed, so that no register is saved.
 pscope_token pscope_op_begin_(pscope_session* session, const pscope_op* op) {
   Recorder& recorder = *as_recorder(session);
   const std::uint32_t level = __atomic_load_n(session->level, __ATOMIC_RELAXED);
   if (PSCOPE_UNLIKELY(level == PSCOPE_LEVEL_OFF)) return 0;
-  Writer* writer = writer_of(recorder);
-  if (PSCOPE_UNLIKELY(writer == nullptr)) return 0;
+  Writer* writer = t_writer;
+  if (PSCOPE_UNLIKELY(writer == nullptr || writer->recorder != &recorder)) {
+    return begin_first(recorder, *op, __builtin_return_address(0));
+  }
   count(*writer, *op);
   const std::uint64_t sequence = sequence_of(recorder, *writer, *op);
-  const bool sampled = level == PSCOPE_LEVEL_BASIC;
   // Sampled by the sequence, so that all ranks pick the same operations and they can still be joined.
-  if (sampled && PSCOPE_LIKELY(sequence % kBasicSampling != 0)) return make_counted_token(op->kind % kKinds);
-  if (PSCOPE_UNLIKELY(recorder.segment.header().control.filtered.load(kRelaxed) != 0) && !passes_filter(recorder, *op)) {
-    bump(writer->ring->skipped, 1);
-    return make_counted_token(op->kind % kKinds);
-  }
-  if (PSCOPE_UNLIKELY(!enter(*writer))) return make_counted_token(op->kind % kKinds);
-  Begin begin{sequence, 0, TokenType::timed, sampled};
-  if (level >= PSCOPE_LEVEL_COMPREHENSIVE) {
-    begin.type = TokenType::phased;
-    begin.call_site = reinterpret_cast<std::uint64_t>(op->call_site != nullptr ? op->call_site : __builtin_return_address(0));
-  }
-  const pscope_token token = open_slot(recorder, *writer, *op, begin);
-  leave(*writer);
-  return token;
+  if (level == PSCOPE_LEVEL_BASIC && PSCOPE_LIKELY(sequence % kBasicSampling != 0)) return make_counted_token(op->kind);
+  return begin_timed(recorder, *writer, *op, {sequence, __builtin_return_address(0), level});
 }
 
 void pscope_op_end_(pscope_session* session, pscope_token token, int status) {

@@ -11,7 +11,7 @@ enum class TokenType : std::uint8_t { none = 0, counted = 1, timed = 2, phased =
 constexpr pscope_token make_token(TokenType type, std::uint32_t slot, std::uint32_t ring, std::uint32_t generation) {
   return static_cast<std::uint64_t>(generation) << 32 | (ring & 0xFFFF) << 16 | slot << 2 | static_cast<unsigned>(type);
 }
-constexpr pscope_token make_counted_token(std::uint8_t kind) { return static_cast<std::uint64_t>(kind) << 2 | 1; }
+constexpr pscope_token make_counted_token(std::uint32_t kind) { return kind % kKinds << 2 | 1; }
 constexpr TokenType type_of(pscope_token token) { return static_cast<TokenType>(token & 3); }
 constexpr std::uint32_t slot_of(pscope_token token) { return (token >> 2) & 63; }
 constexpr std::uint32_t ring_of(pscope_token token) { return (token >> 16) & 0xFFFF; }
@@ -49,7 +49,7 @@ inline pscope_token open_slot(Recorder& recorder, Writer& writer, const pscope_o
     writer.free_slots = writer.remote_free.exchange(0, std::memory_order_acquire);  // pairs with the release of the bit
     if (writer.free_slots == 0) {
       bump(writer.ring->dropped, 1);
-      return make_counted_token(op.kind % kKinds);
+      return make_counted_token(op.kind);
     }
   }
   const auto index = static_cast<std::uint32_t>(__builtin_ctzll(writer.free_slots));
