@@ -140,7 +140,7 @@ struct RingHeader {
   HalfWord tid;           // of the thread that owns it now; 0: none, free for the next thread
   HalfWord block_count;
   Word lap_ticks;         // what the last lap took
-  HalfWord wanted_log2;   // the writer would like a block of this size; 0: content
+  HalfWord wanted_log2;   // the writer would like a block of this size; 0: content; readers add kGrowthClaimed
   HalfWord owners;        // how many threads have owned it
   // the readers' line
   alignas(64) Word offer;  // offset in pages << 8 | log2 of capacity; 0: none. Taken by the writer at the end of a lap
@@ -219,9 +219,9 @@ struct StreamEntry {
   std::uint32_t reserved;
 };
 
-enum class MetricType : std::uint32_t { counter = 1, gauge = 2, histogram = 3 };
+enum class MetricKind : std::uint32_t { counter = 1, gauge = 2, histogram = 3 };
 struct alignas(64) MetricEntry {
-  std::uint32_t type;  // MetricType
+  std::uint32_t type;  // MetricKind
   std::uint16_t name, unit;
   std::uint32_t histogram;  // index of its buckets
   std::uint32_t reserved;
@@ -256,6 +256,7 @@ inline constexpr std::uint64_t kRingsOffset = round_up(kTablesOffset + sizeof(Ta
 inline constexpr unsigned kFirstRingLog2 = 12;     // 4,096 records, 128 KiB: rings made at open
 inline constexpr unsigned kSmallRingLog2 = 10;     // 1,024 records: rings of later threads
 inline constexpr unsigned kGrowthLog2 = 3;         // each block is 8 times the one before
+inline constexpr std::uint32_t kGrowthClaimed = 0x100;  // in wanted_log2: a reader is preparing the block
 inline constexpr unsigned kLargestRingLog2 = 19;   // 524,288 records, 16 MiB
 inline constexpr std::uint64_t kSlowLapNs = 250'000'000;  // a lap that takes longer needs no larger block
 

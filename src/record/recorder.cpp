@@ -157,7 +157,7 @@ void grow(Writer& writer) {
       if (offset != 0 && move_to_block(writer, offset, kSpareLog2)) return;
     }
   }
-  if (log2_capacity < kLargestRingLog2) {
+  if (log2_capacity < kLargestRingLog2 && ring.wanted_log2.load(kRelaxed) == 0) {
     const unsigned wanted = log2_capacity + kGrowthLog2;
     ring.wanted_log2.store(wanted < kLargestRingLog2 ? wanted : kLargestRingLog2, kRelaxed);
   }

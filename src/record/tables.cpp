@@ -41,7 +41,7 @@ bool same_comm(const CommEntry& entry, const pscope_comm_desc& desc) {
          entry.backend == desc.backend;
 }
 
-pscope_metric add_metric(pscope_session* session, const char* name, const char* unit, MetricType type) {
+pscope_metric add_metric(pscope_session* session, const char* name, const char* unit, MetricKind type) {
   const Access access(session);
   if (!access || name == nullptr) return 0;
   const std::uint16_t name_id = intern_name(access.recorder(), name);
@@ -52,12 +52,12 @@ pscope_metric add_metric(pscope_session* session, const char* name, const char* 
   }
   const std::uint32_t histograms = access.header().histogram_count.load(kRelaxed);
   if (name_id == 0 || count + 1 >= kMaxMetrics) return 0;
-  if (type == MetricType::histogram && histograms >= kMaxHistograms) return 0;
+  if (type == MetricKind::histogram && histograms >= kMaxHistograms) return 0;
   MetricEntry& entry = access.tables().metrics[count + 1];
   entry.type = static_cast<std::uint32_t>(type);
   entry.name = name_id;
   entry.unit = intern_name(access.recorder(), unit);
-  if (type == MetricType::histogram) {
+  if (type == MetricKind::histogram) {
     entry.histogram = histograms;
     access.header().histogram_count.store(histograms + 1, kRelaxed);
   }
@@ -66,7 +66,7 @@ pscope_metric add_metric(pscope_session* session, const char* name, const char* 
 }
 
 // The metric's entry if there is something to write to. No lock: entries never move, and a stale child makes its own later.
-MetricEntry* metric_of(pscope_session* session, pscope_metric metric, MetricType type) {
+MetricEntry* metric_of(pscope_session* session, pscope_metric metric, MetricKind type) {
   if (session == nullptr || metric == 0 || metric >= kMaxMetrics) return nullptr;
   Recorder& recorder = *as_recorder(session);
   if (recorder.stale.load(kRelaxed) != 0) find_writer(recorder);
@@ -184,24 +184,24 @@ void pscope_device_clock(pscope_session* session, uint16_t device_clock, uint64_
 }
 
 pscope_metric pscope_counter(pscope_session* session, const char* name, const char* unit) {
-  return add_metric(session, name, unit, MetricType::counter);
+  return add_metric(session, name, unit, MetricKind::counter);
 }
 pscope_metric pscope_gauge(pscope_session* session, const char* name, const char* unit) {
-  return add_metric(session, name, unit, MetricType::gauge);
+  return add_metric(session, name, unit, MetricKind::gauge);
 }
 pscope_metric pscope_histogram(pscope_session* session, const char* name, const char* unit) {
-  return add_metric(session, name, unit, MetricType::histogram);
+  return add_metric(session, name, unit, MetricKind::histogram);
 }
 
 void pscope_counter_add(pscope_session* session, pscope_metric metric, uint64_t amount) {
-  MetricEntry* entry = metric_of(session, metric, MetricType::counter);
+  MetricEntry* entry = metric_of(session, metric, MetricKind::counter);
   if (entry == nullptr) return;
   entry->value.fetch_add(amount, kRelaxed);
   entry->count.fetch_add(1, kRelaxed);
 }
 
 void pscope_gauge_set(pscope_session* session, pscope_metric metric, double value) {
-  MetricEntry* entry = metric_of(session, metric, MetricType::gauge);
+  MetricEntry* entry = metric_of(session, metric, MetricKind::gauge);
   if (entry == nullptr) return;
   std::uint64_t bits = 0;
   memcpy(&bits, &value, sizeof bits);
@@ -210,7 +210,7 @@ void pscope_gauge_set(pscope_session* session, pscope_metric metric, double valu
 }
 
 void pscope_histogram_observe(pscope_session* session, pscope_metric metric, uint64_t value) {
-  MetricEntry* entry = metric_of(session, metric, MetricType::histogram);
+  MetricEntry* entry = metric_of(session, metric, MetricKind::histogram);
   if (entry == nullptr) return;
   entry->value.fetch_add(value, kRelaxed);
   entry->count.fetch_add(1, kRelaxed);

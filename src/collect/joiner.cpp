@@ -1,0 +1,125 @@
+#include "collect/joiner.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace peerscope {
+namespace {
+
+// Wide enough for what one round over the rings may bring out of order, within 64 Ki arrivals a communicator.
+std::uint64_t slots_for(std::uint32_t ranks) {
+  const std::uint64_t fitting = std::bit_floor(std::uint64_t{65536} / std::max<std::uint32_t>(ranks, 1));
+  return std::clamp<std::uint64_t>(fitting, 64, 8192);
+}
+
+bool has_rank(const Arrival* arrivals, std::uint16_t arrived, std::uint16_t rank) {
+  return std::any_of(arrivals, arrivals + arrived, [rank](const Arrival& a) { return a.rank == rank; });
+}
+
+}  // namespace
+
+Joiner::Comm* Joiner::comm_of(const Op& op) {
+  // The rank count is part of the key: a communicator id that is used again with another size is another communicator.
+  const std::uint64_t id = op.comm ^ (static_cast<std::uint64_t>(op.ranks) << 48);
+  if (id == last_id_ && last_comm_ != nullptr) return last_comm_;
+  auto found = comms_.find(id);
+  if (found == comms_.end()) {
+    if (comms_.size() >= kMaxCommunicators) return nullptr;
+    auto comm = std::make_unique<Comm>();
+    comm->ranks = op.ranks;
+    const std::uint64_t slots = slots_for(op.ranks);
+    comm->mask = slots - 1;
+    comm->slots.resize(slots);
+    comm->arrivals.resize(slots * op.ranks);
+    found = comms_.emplace(id, std::move(comm)).first;
+  }
+  last_id_ = id;
+  last_comm_ = found->second.get();
+  return last_comm_;
+}
+
+void Joiner::start(Slot& slot, const Op& op) {
+  Collective& c = slot.collective;
+  c = Collective{};
+  c.comm = op.comm;
+  c.sequence = op.sequence;
+  c.bytes = op.bytes;
+  c.first_ns = c.last_ns = op.begin_ns;
+  c.end_ns = op.begin_ns;
+  c.weight = op.weight;
+  c.ranks = op.ranks;
+  c.first_rank = c.last_rank = op.rank;
+  c.kind = op.kind;
+  c.algorithm = op.algorithm;
+  c.backend = op.backend;
+  slot.arrived = 0;
+}
+
+void Joiner::put(Comm& comm, Slot& slot, Arrival* arrivals, const Op& op) {
+  Collective& c = slot.collective;
+  const std::int64_t end_ns = op.begin_ns + std::max<std::int64_t>(op.host_duration_ns, 0);
+  arrivals[slot.arrived++] = {op.begin_ns, end_ns, op.rank, op.status};
+  if (op.begin_ns < c.first_ns) {
+    c.first_ns = op.begin_ns;
+    c.first_rank = op.rank;
+  }
+  if (op.begin_ns > c.last_ns) {
+    c.last_ns = op.begin_ns;
+    c.last_rank = op.rank;
+  }
+  c.end_ns = std::max(c.end_ns, end_ns);
+  c.mismatch = c.mismatch || op.kind != c.kind || op.bytes != c.bytes;
+  if (slot.arrived == comm.ranks) deliver(comm, slot);
+}
+
+void Joiner::deliver(Comm& comm, Slot& slot) {
+  Arrival* arrivals = comm.arrivals.data() + static_cast<std::size_t>(&slot - comm.slots.data()) * comm.ranks;
+  slot.collective.complete = slot.arrived == comm.ranks;
+  slot.collective.arrivals = {arrivals, slot.arrived};
+  sink_.on_collective(slot.collective);
+  slot.arrived = 0;
+}
+
+void Joiner::add(const Op& op) {
+  if (op.comm == 0 || op.ranks < 2 || op.rank >= op.ranks || op.device_only || !is_collective(op.kind)) return;
+  Comm* comm = comm_of(op);
+  if (comm == nullptr) return;
+  // Sampled sequences are multiples of the sampling: without the division they would share a few slots.
+  const std::uint64_t at = (op.sequence / std::max<std::uint32_t>(op.weight, 1)) & comm->mask;
+  Slot& slot = comm->slots[at];
+  Arrival* arrivals = comm->arrivals.data() + at * comm->ranks;
+  if (slot.arrived != 0) {
+    const Collective& c = slot.collective;
+    const bool same = c.sequence == op.sequence && !has_rank(arrivals, slot.arrived, op.rank);
+    if (same) {
+      put(*comm, slot, arrivals, op);
+      return;
+    }
+    // An older sequence than the slot's: late, unless the communicator has started anew.
+    if (op.sequence < c.sequence && op.begin_ns <= c.end_ns) {
+      ++late_;
+      return;
+    }
+    deliver(*comm, slot);
+  }
+  start(slot, op);
+  put(*comm, slot, arrivals, op);
+}
+
+void Joiner::flush_before(std::int64_t before_ns) {
+  for (auto& [id, comm] : comms_) {
+    for (Slot& slot : comm->slots) {
+      if (slot.arrived != 0 && slot.collective.first_ns < before_ns) deliver(*comm, slot);
+    }
+  }
+}
+
+std::size_t Joiner::memory_bytes() const {
+  std::size_t bytes = sizeof *this;
+  for (const auto& [id, comm] : comms_) {
+    bytes += sizeof *comm + comm->slots.size() * sizeof(Slot) + comm->arrivals.size() * sizeof(Arrival);
+  }
+  return bytes;
+}
+
+}  // namespace peerscope

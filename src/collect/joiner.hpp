@@ -1,0 +1,60 @@
+// Joins what the ranks say into collectives, by (communicator, sequence).
+//
+// Bounded memory: per communicator a window of slots, at most kMaxComms communicators. A collective leaves the window when
+// all its ranks are in (complete), when a later one needs its slot, or when it is older than a limit (incomplete).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "model/collective.hpp"
+
+namespace peerscope {
+
+class CollectiveSink {
+ public:
+  virtual ~CollectiveSink() = default;
+  virtual void on_collective(const Collective& collective) = 0;
+};
+
+class Joiner {
+ public:
+  explicit Joiner(CollectiveSink& sink) : sink_(sink) {}
+
+  void add(const Op& op);
+  // Gives up on collectives whose first rank arrived before `before_ns`.
+  void flush_before(std::int64_t before_ns);
+  void flush_all() { flush_before(INT64_MAX); }
+
+  [[nodiscard]] std::uint64_t late() const { return late_; }  // ops that came after their collective was given up
+  [[nodiscard]] std::size_t memory_bytes() const;
+
+  static constexpr std::size_t kMaxCommunicators = 256;
+
+ private:
+  struct Slot {
+    Collective collective;
+    std::uint16_t arrived = 0;  // 0: free
+  };
+  struct Comm {
+    std::uint32_t ranks = 0;
+    std::uint64_t mask = 0;  // slots - 1
+    std::vector<Slot> slots;
+    std::vector<Arrival> arrivals;  // ranks per slot, in order of coming
+  };
+
+  Comm* comm_of(const Op& op);
+  void start(Slot& slot, const Op& op);
+  void put(Comm& comm, Slot& slot, Arrival* arrivals, const Op& op);
+  void deliver(Comm& comm, Slot& slot);
+
+  CollectiveSink& sink_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Comm>> comms_;
+  std::uint64_t last_id_ = 0;
+  Comm* last_comm_ = nullptr;
+  std::uint64_t late_ = 0;
+};
+
+}  // namespace peerscope
