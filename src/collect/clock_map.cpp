@@ -1,6 +1,7 @@
 #include "collect/clock_map.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace peerscope {
 namespace {
@@ -16,6 +17,16 @@ void ClockMap::add(const ClockPair& pair) {
   pairs_.insert(at, pair);
   while (pairs_.size() > 2 && pairs_.front().mono_ns + kKeepNs < pairs_.back().mono_ns) pairs_.pop_front();
   fit();
+}
+
+void ClockMap::offer(const ClockPair& pair) {
+  constexpr std::uint64_t kLatest = INT64_MAX / 2;
+  if (pair.mono_ns > kLatest || pair.real_ns > kLatest || pair.uncertainty_ns > kSharpNs) return;
+  const double distance_ns = std::abs(static_cast<double>(pair.mono_ns) - static_cast<double>(anchor_ns_));
+  const double ticks = static_cast<double>(static_cast<std::int64_t>(pair.ticks - anchor_ticks_));
+  const double off_ns = static_cast<double>(anchor_ns_) + ticks * ns_per_tick_ - static_cast<double>(pair.mono_ns);
+  if (ready() && std::abs(off_ns) > 1e6 + distance_ns / 64) return;
+  add(pair);
 }
 
 void ClockMap::fit() {

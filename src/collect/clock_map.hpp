@@ -11,8 +11,11 @@ namespace peerscope {
 
 class ClockMap {
  public:
-  // Adds a reading. Readings may come from any process of this boot, in any order; they are kept for a minute.
+  // Adds a reading of our own. Readings may come in any order; they are kept for a minute.
   void add(const ClockPair& pair);
+
+  // Adds what a segment of this boot says, if it agrees with the map so far to within 1 ms and 1/64 of the time between.
+  void offer(const ClockPair& pair);
 
   // CLOCK_MONOTONIC in ns. Before two readings: the ticks as they are.
   [[nodiscard]] std::int64_t to_ns(std::uint64_t ticks) const {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
+#include <chrono>
+#include <thread>
 
 #include "collect/directory.hpp"
 #include "collect/status.hpp"
+#include "record/segment.hpp"
 
 namespace peerscope {
 namespace {
@@ -26,6 +28,7 @@ struct Collector::Ring {
   std::uint64_t grow_offset = 0, grow_touched = 0;  // a block in preparation
   std::uint32_t grow_log2 = 0, refused_log2 = 0;
   std::int64_t claimed_since_ns = 0;
+  std::uint64_t until = 0;  // the head when the poll began: what comes meanwhile is for the next one
   std::uint64_t seen_head = 0;
   std::int64_t seen_at_ns = 0;
 };
@@ -43,7 +46,9 @@ struct Collector::Process {
 
 Collector::Collector(CollectorOptions options, Sink& sink) : options_(std::move(options)), sink_(sink), joiner_(sink) {
   if (options_.dirs.empty()) options_.dirs = runtime_dirs();
-  clock_.add(read_clock_pair(choose_clock_source()));
+  clock_.add(read_clock_pair(ClockSource::tsc));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1));  // a rate of our own, to judge what segments say by
+  clock_.add(read_clock_pair(ClockSource::tsc));
   discover();
 }
 
@@ -67,15 +72,17 @@ void Collector::attach(const std::string& path) {
   }
   remember();
   const SegmentHeader& header = opened->header();
-  if (!options_.session.empty() && opened->session() != options_.session) return;
+  const auto& wanted = options_.sessions;
+  if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), opened->session()) == wanted.end()) return;
   if (options_.pid != 0 && header.pid != options_.pid) return;
   const ProcessState state = opened->state();
   if (options_.only_live && state != ProcessState::live) return;
-  if (header.clock_source == static_cast<std::uint32_t>(ClockSource::tsc)) {
+  // After a boot the counter has begun anew: what a segment in /tmp says of an earlier one holds no more.
+  if (header.clock_source == static_cast<std::uint32_t>(ClockSource::tsc) && header.boot_id == read_boot_id()) {
     const std::uint32_t count = header.calibration_count.load(std::memory_order_acquire);
     for (std::uint32_t i = count > kMaxCalibrations ? count - kMaxCalibrations : 0; i < count; ++i) {
       const Calibration& c = header.calibrations[i % kMaxCalibrations];
-      clock_.add({c.ticks.load(kRelaxed), c.mono_ns.load(kRelaxed), c.real_ns.load(kRelaxed), c.uncertainty_ns.load(kRelaxed)});
+      clock_.offer({c.ticks.load(kRelaxed), c.mono_ns.load(kRelaxed), c.real_ns.load(kRelaxed), c.uncertainty_ns.load(kRelaxed)});
     }
   }
   auto process = std::make_unique<Process>(std::move(*opened), static_cast<std::uint32_t>(processes_.size()));
@@ -104,15 +111,20 @@ std::uint64_t Collector::poll(std::uint64_t max_records) {
   }
   if (now_ns >= next_calibration_ns_) calibrate(now_ns);
   next_poll_ns_ = kSlowPollNs;
+  for (auto& process : processes_) {
+    for (auto i = static_cast<std::uint32_t>(process->rings.size()); i < process->segment.ring_count(); ++i) {
+      process->rings.emplace_back(process->segment, i);
+    }
+    for (Ring& ring : process->rings) ring.until = ring.tail.cursor() + ring.tail.backlog(process->segment);
+  }
   // A turn a ring, round after round: so that what ranks say about one collective comes close together.
   std::uint64_t total = 0;
   for (std::uint64_t round = 1; round != 0;) {
     round = 0;
     for (auto& process : processes_) {
-      for (std::uint32_t i = static_cast<std::uint32_t>(process->rings.size()); i < process->segment.ring_count(); ++i) {
-        process->rings.emplace_back(process->segment, i);
+      for (Ring& ring : process->rings) {
+        if (ring.tail.cursor() < ring.until) round += drain(*process, ring);
       }
-      for (Ring& ring : process->rings) round += drain(*process, ring);
     }
     total += round;
     if (max_records != 0 && total >= max_records) break;
@@ -161,6 +173,11 @@ void Collector::route_other(Process& process, const Record& record) {
     sink_.on_phase({at_ns, op.host_duration_ns, op.comm, op.sequence, process.index, op.rank, record.peer(), op.kind});
   } else if (record.tag() == Tag::call_site) {
     sink_.on_call_site({process.index, static_cast<std::uint16_t>(record.bytes()), static_cast<Kind>(record.kind())});
+  } else if (record.tag() == Tag::complete) {
+    Op op;
+    process.decoder.decode(process.segment, clock_, record, 0, op);
+    sink_.on_completion(
+        {at_ns, op.host_duration_ns, op.comm, op.sequence, process.index, op.rank, op.kind, op.status});
   } else if (record.tag() == Tag::event) {
     sink_.on_event({at_ns, static_cast<std::int64_t>(record.w2), process.index, static_cast<std::uint16_t>(record.w1),
                     static_cast<std::uint16_t>(record.w3), static_cast<std::uint8_t>((record.w1 >> 40) & 7)});
@@ -232,6 +249,9 @@ std::vector<ProcessStatus> Collector::processes() const {
   for (const auto& process : processes_) {
     ProcessStatus status = status_of(process->segment);
     status.index = process->index;
+    if (status.state == ProcessState::dead) {
+      status.last_sign_ns = peerscope::last_activity_ns(process->segment, process->decoder, clock_);
+    }
     for (const Ring& ring : process->rings) {
       status.delivered += ring.tail.delivered();
       status.lost += ring.tail.lost();
@@ -248,7 +268,7 @@ std::vector<InFlight> Collector::in_flight(std::int64_t now_ns) const {
     const std::size_t first = all.size();
     append_in_flight(process->segment, process->decoder, clock_, all);
     const bool live = process->segment.state() == ProcessState::live;
-    const std::int64_t until_ns = live ? now_ns : process->segment.last_sign_ns();
+    const std::int64_t until_ns = live ? now_ns : peerscope::last_activity_ns(process->segment, process->decoder, clock_);
     for (std::size_t i = first; i < all.size(); ++i) {
       all[i].op.process = process->index;
       all[i].age_ns = std::max<std::int64_t>(until_ns - all[i].op.begin_ns, 0);
@@ -281,6 +301,14 @@ void Collector::finish() { joiner_.flush_all(); }
 bool Collector::any_live() const {
   return std::any_of(processes_.begin(), processes_.end(),
                      [](const auto& process) { return process->segment.state() == ProcessState::live; });
+}
+
+std::int64_t Collector::last_activity_ns() const {
+  std::int64_t last = 0;
+  for (const auto& process : processes_) {
+    last = std::max(last, peerscope::last_activity_ns(process->segment, process->decoder, clock_));
+  }
+  return last;
 }
 
 std::string Collector::text(std::uint32_t process, std::uint16_t name) const {

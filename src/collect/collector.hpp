@@ -19,7 +19,7 @@
 namespace peerscope {
 
 // A mark of a phase's end within an operation (level comprehensive).
-struct Phase {
+struct PhaseMark {
   std::int64_t begin_ns = 0, duration_ns = 0;
   std::uint64_t comm = 0, sequence = 0;
   std::uint32_t process = 0;
@@ -36,6 +36,16 @@ struct Event {
   std::uint8_t severity = 0;
 };
 
+// An asynchronous operation has left the device, as the host came to know. Its Op was delivered at the end of the enqueue.
+struct Completion {
+  std::int64_t begin_ns = 0, duration_ns = 0;  // from the operation's begin to its completion
+  std::uint64_t comm = 0, sequence = 0;
+  std::uint32_t process = 0;
+  std::uint16_t rank = kNoRank;
+  Kind kind = Kind::other;
+  OpStatus status = OpStatus::ok;
+};
+
 struct CallSite {
   std::uint32_t process = 0;
   std::uint16_t name = 0;  // within the process; "module!symbol+0x12"
@@ -46,7 +56,8 @@ struct CallSite {
 class Sink : public CollectiveSink {
  public:
   virtual void on_ops(std::span<const Op> ops) = 0;
-  virtual void on_phase(const Phase&) {}
+  virtual void on_phase(const PhaseMark&) {}
+  virtual void on_completion(const Completion&) {}
   virtual void on_event(const Event&) {}
   virtual void on_call_site(const CallSite&) {}
 };
@@ -81,7 +92,7 @@ struct MetricValue {
 
 struct CollectorOptions {
   std::vector<std::string> dirs;  // empty: runtime_dirs()
-  std::string session;            // only this one; empty: all
+  std::vector<std::string> sessions;  // only these; empty: all
   std::uint32_t pid = 0;          // only this process; 0: all
   bool only_live = false;         // leave out processes that had ended when first seen
 };
@@ -96,7 +107,7 @@ class Collector {
   // Attaches to what is new. Called by poll() every 20 ms; call it to attach at once.
   void discover();
 
-  // Reads all that is there, at most `max_records` (0: no limit). Returns the number of records read.
+  // Reads all that was there when it was called, about `max_records` of it at most (0: no limit). Returns the number of records read.
   std::uint64_t poll(std::uint64_t max_records = 0);
 
   // When to poll again, so that no ring laps meanwhile: 1 to 20 ms.
@@ -115,6 +126,7 @@ class Collector {
   [[nodiscard]] const Joiner& joiner() const { return joiner_; }
   [[nodiscard]] std::size_t process_count() const { return processes_.size(); }
   [[nodiscard]] bool any_live() const;
+  [[nodiscard]] std::int64_t last_activity_ns() const;  // of all processes; 0 if there are none
 
   // Changes what all attached live processes record. Returns how many were reached.
   int set_level(Level level);

@@ -27,10 +27,11 @@ Joiner::Comm* Joiner::comm_of(const Op& op) {
     if (comms_.size() >= kMaxCommunicators) return nullptr;
     auto comm = std::make_unique<Comm>();
     comm->ranks = op.ranks;
+    comm->places = std::min<std::uint32_t>(op.ranks, kMaxArrivals);
     const std::uint64_t slots = slots_for(op.ranks);
     comm->mask = slots - 1;
     comm->slots.resize(slots);
-    comm->arrivals.resize(slots * op.ranks);
+    comm->arrivals.resize(slots * comm->places);
     found = comms_.emplace(id, std::move(comm)).first;
   }
   last_id_ = id;
@@ -69,11 +70,11 @@ void Joiner::put(Comm& comm, Slot& slot, Arrival* arrivals, const Op& op) {
   }
   c.end_ns = std::max(c.end_ns, end_ns);
   c.mismatch = c.mismatch || op.kind != c.kind || op.bytes != c.bytes;
-  if (slot.arrived == comm.ranks) deliver(comm, slot);
+  if (slot.arrived == comm.places) deliver(comm, slot);
 }
 
 void Joiner::deliver(Comm& comm, Slot& slot) {
-  Arrival* arrivals = comm.arrivals.data() + static_cast<std::size_t>(&slot - comm.slots.data()) * comm.ranks;
+  Arrival* arrivals = comm.arrivals.data() + static_cast<std::size_t>(&slot - comm.slots.data()) * comm.places;
   slot.collective.complete = slot.arrived == comm.ranks;
   slot.collective.arrivals = {arrivals, slot.arrived};
   sink_.on_collective(slot.collective);
@@ -84,10 +85,16 @@ void Joiner::add(const Op& op) {
   if (op.comm == 0 || op.ranks < 2 || op.rank >= op.ranks || op.device_only || !is_collective(op.kind)) return;
   Comm* comm = comm_of(op);
   if (comm == nullptr) return;
-  // Sampled sequences are multiples of the sampling: without the division they would share a few slots.
-  const std::uint64_t at = (op.sequence / std::max<std::uint32_t>(op.weight, 1)) & comm->mask;
+  // Sampled sequences are multiples of 64: without the shifted bits they would share a few slots. Not by the weight:
+  // ranks may be at different levels.
+  const std::uint64_t at = (op.sequence ^ op.sequence >> 6) & comm->mask;
   Slot& slot = comm->slots[at];
-  Arrival* arrivals = comm->arrivals.data() + at * comm->ranks;
+  Arrival* arrivals = comm->arrivals.data() + at * comm->places;
+  if (const Collective& c = slot.collective; slot.arrived == 0 && c.comm == op.comm && !c.complete &&
+                                             c.sequence == op.sequence && op.begin_ns <= c.end_ns) {
+    ++late_;  // given up already
+    return;
+  }
   if (slot.arrived != 0) {
     const Collective& c = slot.collective;
     const bool same = c.sequence == op.sequence && !has_rank(arrivals, slot.arrived, op.rank);

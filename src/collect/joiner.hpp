@@ -32,6 +32,7 @@ class Joiner {
   [[nodiscard]] std::size_t memory_bytes() const;
 
   static constexpr std::size_t kMaxCommunicators = 256;
+  static constexpr std::uint32_t kMaxArrivals = 1024;  // ranks of one communicator that one collector sees
 
  private:
   struct Slot {
@@ -40,9 +41,10 @@ class Joiner {
   };
   struct Comm {
     std::uint32_t ranks = 0;
-    std::uint64_t mask = 0;  // slots - 1
+    std::uint32_t places = 0;  // arrivals that a slot has room for: `ranks`, at most kMaxArrivals
+    std::uint64_t mask = 0;    // slots - 1
     std::vector<Slot> slots;
-    std::vector<Arrival> arrivals;  // ranks per slot, in order of coming
+    std::vector<Arrival> arrivals;  // `places` per slot, in order of coming
   };
 
   Comm* comm_of(const Op& op);

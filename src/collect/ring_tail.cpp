@@ -14,8 +14,22 @@ Record copy(const Slot& slot) {
 RingTail::RingTail(const SegmentView& segment, std::uint32_t index) : index_(index) {
   const RingHeader* ring = segment.ring(index);
   if (ring == nullptr) return;
-  const Window window = find_window(segment, *ring, extent_of(*ring));
-  if (window.begin > cursor_) before_ = cursor_ = window.begin;
+  const Extent extent = extent_of(*ring);
+  if (extent.blocks == 0) return;
+  // Older blocks stay as they are: only records of the block in use can be lost from now on.
+  cursor_ = ring->blocks[extent.blocks - 1].base.load(kRelaxed);
+  first_ = find_window(segment, *ring, extent).begin;
+  cursor_ = 0;
+  skip_to(find_window(segment, *ring, extent).begin);
+}
+
+// Passes over records that are gone: before we attached, or because we came too late.
+void RingTail::skip_to(std::uint64_t index) {
+  if (index <= cursor_) return;
+  const std::uint64_t early = first_ > cursor_ ? std::min(index, first_) - cursor_ : 0;
+  before_ += early;
+  lost_ += index - cursor_ - early;
+  cursor_ = index;
 }
 
 // The head, and the number of blocks that existed when it was read. A block is published before any record in it, so a
@@ -36,7 +50,7 @@ RingTail::Extent RingTail::extent_of(const RingHeader& ring) {
 RingTail::Window RingTail::find_window(const SegmentView& segment, const RingHeader& ring, const Extent& extent) const {
   std::uint64_t end = extent.head;
   for (std::uint32_t i = extent.blocks; i-- > 0;) {
-    const Block& block = ring.blocks[i];
+    const RingBlock& block = ring.blocks[i];
     const std::uint64_t base = block.base.load(kRelaxed);
     if (base > end) return {};  // corrupt
     if (base > cursor_ && i > 0) {
@@ -77,10 +91,7 @@ std::size_t RingTail::read(const SegmentView& segment, std::span<Record> out) {
     if (extent.head <= cursor_) return 0;
     const Window window = find_window(segment, *ring, extent);
     if (window.slots == nullptr) return 0;
-    if (window.begin > cursor_) {
-      lost_ += window.begin - cursor_;
-      cursor_ = window.begin;
-    }
+    skip_to(window.begin);
     const std::size_t wanted = std::min<std::uint64_t>(out.size(), window.end - cursor_);
     for (std::size_t i = 0; i < wanted; ++i) out[i] = copy(window.slots[(cursor_ + i) & (window.capacity - 1)]);
     // Pairs with the writer's release fence: if any word above was of a later record, the head read next is past it.

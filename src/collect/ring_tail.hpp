@@ -37,10 +37,12 @@ class RingTail {
   };
   static Extent extent_of(const RingHeader& ring);
   static std::uint64_t oldest_intact(const RingHeader& ring, const Window& window);
+  void skip_to(std::uint64_t index);
   [[nodiscard]] Window find_window(const SegmentView& segment, const RingHeader& ring, const Extent& extent) const;
 
   std::uint32_t index_;
   std::uint64_t cursor_ = 0;
+  std::uint64_t first_ = 0;  // the oldest record of the block in use when we attached
   std::uint64_t lost_ = 0;
   std::uint64_t before_ = 0;
   std::uint64_t delivered_ = 0;

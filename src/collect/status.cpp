@@ -8,7 +8,9 @@ namespace {
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
 // The value below which `share` of a metric's samples lie: the middle of its bucket.
-double quantile(const Word* buckets, std::uint64_t count, double share) {
+double quantile(const Word* buckets, double share) {
+  std::uint64_t count = 0;  // of the buckets: they may lag behind the metric's own
+  for (std::uint32_t i = 0; i < kHistogramBuckets; ++i) count += buckets[i].load(kRelaxed);
   std::uint64_t below = 0;
   for (std::uint32_t i = 0; i < kHistogramBuckets; ++i) {
     below += buckets[i].load(kRelaxed);
@@ -34,8 +36,8 @@ MetricValue read_metric(const SegmentView& segment, std::uint32_t process, std::
   if (metric.type == MetricKind::histogram && metric.count > 0) {
     metric.value /= static_cast<double>(metric.count);
     const Word* buckets = segment.tables().histograms[entry.histogram % kMaxHistograms];
-    metric.p50 = quantile(buckets, metric.count, 0.5);
-    metric.p99 = quantile(buckets, metric.count, 0.99);
+    metric.p50 = quantile(buckets, 0.5);
+    metric.p99 = quantile(buckets, 0.99);
   }
   return metric;
 }
@@ -102,6 +104,24 @@ void append_in_flight(const SegmentView& segment, Decoder& decoder, const ClockM
       out.push_back(entry);
     }
   }
+}
+
+std::int64_t last_activity_ns(const SegmentView& segment, const Decoder& decoder, const ClockMap& clock) {
+  std::int64_t last = segment.last_sign_ns();
+  for (std::uint32_t i = 0; i < segment.ring_count(); ++i) {
+    const RingHeader* ring = segment.ring(i);
+    const std::uint64_t head = ring != nullptr ? ring->head.load(std::memory_order_acquire) : 0;
+    const std::uint32_t blocks = head > 0 ? std::min(ring->block_count.load(std::memory_order_acquire), kMaxBlocks) : 0;
+    if (blocks == 0) continue;
+    const std::uint64_t log2_capacity = ring->blocks[blocks - 1].log2_capacity.load(kRelaxed);
+    const Slot* slots = segment.block(ring->blocks[blocks - 1].offset.load(kRelaxed), log2_capacity);
+    if (slots == nullptr) continue;
+    const Slot& slot = slots[(head - 1) & ((std::uint64_t{1} << log2_capacity) - 1)];
+    const Record record{slot.w0.load(kRelaxed), slot.w1.load(kRelaxed), slot.w2.load(kRelaxed), slot.w3.load(kRelaxed)};
+    if (record.tag() != Tag::op) continue;
+    last = std::max(last, decoder.to_ns(clock, record.begin()) + decoder.duration_ns(clock, record.duration()));
+  }
+  return last;
 }
 
 void append_metrics(const SegmentView& segment, std::uint32_t process, std::vector<MetricValue>& out) {

@@ -29,12 +29,6 @@ InFlightSlot* slot_of_other(Recorder& recorder, pscope_token token) {
   return current ? &slot : nullptr;
 }
 
-std::uint32_t kind_of(Recorder& recorder, pscope_token token) {
-  if (type_of(token) == TokenType::counted) return slot_of(token) % kKinds;
-  const RingHeader* ring = recorder.writers[ring_of(token) % kMaxRings].ring;
-  return ring == nullptr ? 0 : (ring->in_flight[slot_of(token)].w1.load(kRelaxed) >> 40) % kKinds;
-}
-
 void free_slot_of_other(Recorder& recorder, Writer& self, InFlightSlot& slot, pscope_token token) {
   const std::uint64_t bit = std::uint64_t{1} << slot_of(token);
   slot.w0.store(0, std::memory_order_release);
@@ -56,24 +50,30 @@ void write_from_slot(Recorder& recorder, Writer& writer, InFlightSlot& slot, Tag
   if (at_lap_end(writer)) end_of_lap(writer, now);
 }
 
+void write_call_site(Writer& writer, const InFlightSlot& slot, std::uint64_t now) {
+  const std::uint16_t name = intern_call_site(writer, slot.call_site.load(kRelaxed));
+  const std::uint64_t w2 = slot.w2.load(kRelaxed);
+  write(writer, pack_w0(Tag::call_site, now), slot.w1.load(kRelaxed), (w2 & ~kBytesMax) | name, slot.w3.load(kRelaxed));
+  if (at_lap_end(writer)) end_of_lap(writer, now);
+}
+
+void count_error(Writer& writer, std::uint32_t kind) { bump(writer.ring->kinds[kind % kKinds].errors, 1); }
+
+std::uint32_t kind_of(const InFlightSlot& slot) { return static_cast<std::uint32_t>(slot.w1.load(kRelaxed) >> 40) % kKinds; }
+
 void end_of_other(Recorder& recorder, Writer& writer, pscope_token token, int status) {
   InFlightSlot* slot = slot_of_other(recorder, token);
-  if (slot == nullptr || !enter(writer)) return;
+  if (slot == nullptr || ((token & kAsyncToken) != 0 && slot->host_end.load(kRelaxed) != 0)) return;
+  if (status != PSCOPE_STATUS_OK) count_error(writer, kind_of(*slot));
+  if (!enter(writer)) return;
   write_from_slot(recorder, writer, *slot, Tag::op, status);
-  if ((slot->w1.load(kRelaxed) >> 63) != 0) {
+  if (type_of(token) == TokenType::phased) write_call_site(writer, *slot, ticks_now(recorder.clock));
+  if ((token & kAsyncToken) != 0) {
     slot->host_end.store(ticks_now(recorder.clock), std::memory_order_release);
   } else {
     free_slot_of_other(recorder, writer, *slot, token);
   }
   leave(writer);
-}
-
-void write_call_site(Writer& writer, std::uint32_t index, std::uint64_t now) {
-  InFlightSlot& slot = writer.ring->in_flight[index];
-  const std::uint16_t name = intern_call_site(writer, slot.call_site.load(kRelaxed));
-  const std::uint64_t w2 = slot.w2.load(kRelaxed);
-  write(writer, pack_w0(Tag::call_site, now), slot.w1.load(kRelaxed), (w2 & ~kBytesMax) | name, slot.w3.load(kRelaxed));
-  if (at_lap_end(writer)) end_of_lap(writer, now);
 }
 
 struct Timed {
@@ -137,20 +137,25 @@ void pscope_op_end_(pscope_session* session, pscope_token token, int status) {
   Recorder& recorder = *as_recorder(session);
   Writer* writer = writer_of(recorder);
   if (PSCOPE_UNLIKELY(writer == nullptr)) return;
-  if (PSCOPE_UNLIKELY(status != PSCOPE_STATUS_OK)) bump(writer->ring->kinds[kind_of(recorder, token)].errors, 1);
   const std::uint32_t index = slot_of(token);
   if (PSCOPE_UNLIKELY(ring_of(token) != writer->index || type_of(token) == TokenType::counted)) {
-    if (type_of(token) != TokenType::counted) end_of_other(recorder, *writer, token, status);
+    if (type_of(token) != TokenType::counted) {
+      end_of_other(recorder, *writer, token, status);
+    } else if (status != PSCOPE_STATUS_OK) {
+      count_error(*writer, slot_of(token));
+    }
     return;
   }
-  if (PSCOPE_UNLIKELY(generation_of(token) != writer->generations[index] ||
-                      writer->ring->in_flight[index].w0.load(kRelaxed) == 0)) {
+  const InFlightSlot& slot = writer->ring->in_flight[index];
+  if (PSCOPE_UNLIKELY(generation_of(token) != writer->generations[index] || slot.w0.load(kRelaxed) == 0)) {
     return;  // ended twice, or begun before a fork
   }
+  if (PSCOPE_UNLIKELY((token & kAsyncToken) != 0) && slot.host_end.load(kRelaxed) != 0) return;  // ended twice
+  if (PSCOPE_UNLIKELY(status != PSCOPE_STATUS_OK)) count_error(*writer, kind_of(slot));
   if (PSCOPE_UNLIKELY(!enter(*writer))) return;
   const std::uint64_t now = close_slot(recorder, *writer, index, status);
   if (PSCOPE_UNLIKELY(at_lap_end(*writer))) end_of_lap(*writer, now);
-  if (type_of(token) == TokenType::phased) write_call_site(*writer, index, now);
+  if (type_of(token) == TokenType::phased) write_call_site(*writer, slot, now);
   leave(*writer);
 }
 
@@ -179,7 +184,9 @@ void pscope_op_complete(pscope_session* session, pscope_token token, int status)
   Writer* writer = writer_of(recorder);
   if (writer == nullptr) return;
   InFlightSlot* slot = slot_of_other(recorder, token);
-  if (slot == nullptr || !enter(*writer)) return;
+  if (slot == nullptr) return;
+  if (status != PSCOPE_STATUS_OK) count_error(*writer, kind_of(*slot));
+  if (!enter(*writer)) return;
   write_from_slot(recorder, *writer, *slot, Tag::complete, status);
   free_slot_of_other(recorder, *writer, *slot, token);
   leave(*writer);

@@ -5,12 +5,13 @@
 
 namespace peerscope {
 
-// A token: generation 32 | ring 16 | unused 8 | slot 6 | type 2
+// A token: generation 32 | ring 16 | unused 7 | async 1 | slot 6 | type 2
 enum class TokenType : std::uint8_t { none = 0, counted = 1, timed = 2, phased = 3 };
 
 constexpr pscope_token make_token(TokenType type, std::uint32_t slot, std::uint32_t ring, std::uint32_t generation) {
   return static_cast<std::uint64_t>(generation) << 32 | (ring & 0xFFFF) << 16 | slot << 2 | static_cast<unsigned>(type);
 }
+constexpr pscope_token kAsyncToken = 1u << 8;
 constexpr pscope_token make_counted_token(std::uint32_t kind) { return kind % kKinds << 2 | 1; }
 constexpr TokenType type_of(pscope_token token) { return static_cast<TokenType>(token & 3); }
 constexpr std::uint32_t slot_of(pscope_token token) { return (token >> 2) & 63; }
@@ -65,12 +66,22 @@ inline pscope_token open_slot(Recorder& recorder, Writer& writer, const pscope_o
   const std::uint64_t now = ticks_now(recorder.clock);
   if (begin.type == TokenType::phased) slot.mark.store(now, std::memory_order_relaxed);
   slot.w0.store(pack_w0(Tag::op, now), std::memory_order_release);  // publishes the slot: the operation is in flight
-  return make_token(begin.type, index, writer.index, generation);
+  const pscope_token token = make_token(begin.type, index, writer.index, generation);
+  return op.async != 0 ? token | kAsyncToken : token;
 }
 
 inline std::uint64_t duration_between(std::uint64_t begin, std::uint64_t end) {
   const std::uint64_t ticks = (end - begin) & kBeginMask;
   return ticks < kDurationMax ? ticks : kDurationMax;
+}
+
+// An asynchronous operation stays in flight until it completes, as long as there is room for others. Slots that other
+// threads have completed are room, too.
+inline bool may_stay(Writer& writer) {
+  constexpr int kRoomForOthers = 16;
+  if (__builtin_popcountll(writer.free_slots) > kRoomForOthers) return true;
+  writer.free_slots |= writer.remote_free.exchange(0, std::memory_order_acquire);  // pairs with the release of the bit
+  return __builtin_popcountll(writer.free_slots) > kRoomForOthers;
 }
 
 // Writes the operation's record and frees its slot. The caller has entered and has checked the generation.
@@ -82,8 +93,7 @@ inline std::uint64_t close_slot(Recorder& recorder, Writer& writer, std::uint32_
   const std::uint64_t w3 = slot.w3.load(std::memory_order_relaxed);
   const std::uint64_t now = ticks_now(recorder.clock);
   write(writer, w0, w1 | duration_between(w0 & kBeginMask, now & kBeginMask), w2, w3);
-  // An asynchronous operation stays in flight until it completes, as long as there is room for others.
-  if (PSCOPE_UNLIKELY((w1 >> 63) != 0) && __builtin_popcountll(writer.free_slots) > 16) {
+  if (PSCOPE_UNLIKELY((w1 >> 63) != 0) && may_stay(writer)) {
     slot.host_end.store(now, std::memory_order_release);
     return now;
   }

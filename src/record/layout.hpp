@@ -113,7 +113,7 @@ static_assert(sizeof(Slot) == 32 && Word::is_always_lock_free);
 
 // Record i lies in the last block with base <= i, in slot i & (capacity - 1). A ring that is too small for its rate gets a
 // further block; the old ones stay readable.
-struct Block {
+struct RingBlock {
   Word base;    // the first record's index
   Word offset;  // of its slots in the file
   Word log2_capacity;
@@ -144,7 +144,7 @@ struct RingHeader {
   HalfWord owners;        // how many threads have owned it
   // the readers' line
   alignas(64) Word offer;  // offset in pages << 8 | log2 of capacity; 0: none. Taken by the writer at the end of a lap
-  alignas(64) Block blocks[kMaxBlocks];
+  alignas(64) RingBlock blocks[kMaxBlocks];
   KindCounters kinds[kKinds];
   InFlightSlot in_flight[kInFlightSlots];
 };

@@ -45,7 +45,12 @@ void choose_names(Recorder& recorder, const pscope_options& options) {
              static_cast<unsigned long long>(clock_ns(CLOCK_REALTIME) / 1'000'000), static_cast<int>(getpid()));
   }
   snprintf(recorder.name, sizeof recorder.name, "%s", options.name != nullptr ? options.name : program_invocation_short_name);
-  snprintf(recorder.runtime_dir, sizeof recorder.runtime_dir, "%s", options.runtime_dir != nullptr ? options.runtime_dir : "");
+}
+
+bool choose_directory(Recorder& recorder, const pscope_options& options) {
+  const char* directory = options.runtime_dir != nullptr ? options.runtime_dir : "";
+  const int length = snprintf(recorder.runtime_dir, sizeof recorder.runtime_dir, "%s", directory);
+  return length >= 0 && static_cast<std::size_t>(length) < sizeof recorder.runtime_dir;
 }
 
 int choose_level(int wanted) {
@@ -91,6 +96,13 @@ void fill_identity(Recorder& recorder, int level) {
 void inherit_tables(Recorder& recorder, const Segment& parent) {
   SegmentHeader& header = recorder.segment.header();
   const SegmentHeader& old = parent.header();
+  // The parent goes on registering meanwhile: counts first, then what they count.
+  header.comm_count.store(old.comm_count.load(std::memory_order_acquire), kRelaxed);
+  header.stream_count.store(old.stream_count.load(std::memory_order_acquire), kRelaxed);
+  header.metric_count.store(old.metric_count.load(std::memory_order_acquire), kRelaxed);
+  header.histogram_count.store(old.histogram_count.load(kRelaxed), kRelaxed);
+  const std::uint32_t names = old.name_count.load(std::memory_order_acquire);
+  header.name_bytes_used.store(old.name_bytes_used.load(kRelaxed), kRelaxed);
   memcpy(static_cast<void*>(&recorder.segment.tables()), static_cast<const void*>(&parent.tables()), sizeof(Tables));
   memset(static_cast<void*>(recorder.segment.tables().ring_offsets), 0, sizeof(Tables::ring_offsets));
   memset(static_cast<void*>(recorder.segment.tables().histograms), 0, sizeof(Tables::histograms));
@@ -98,12 +110,7 @@ void inherit_tables(Recorder& recorder, const Segment& parent) {
     metric.value.store(0, kRelaxed);
     metric.count.store(0, kRelaxed);
   }
-  header.name_bytes_used.store(old.name_bytes_used.load(kRelaxed), kRelaxed);
-  header.comm_count.store(old.comm_count.load(kRelaxed), kRelaxed);
-  header.stream_count.store(old.stream_count.load(kRelaxed), kRelaxed);
-  header.metric_count.store(old.metric_count.load(kRelaxed), kRelaxed);
-  header.histogram_count.store(old.histogram_count.load(kRelaxed), kRelaxed);
-  header.name_count.store(old.name_count.load(kRelaxed), std::memory_order_release);
+  header.name_count.store(names, std::memory_order_release);
   Control& control = header.control;
   control.kinds.store(old.control.kinds.load(kRelaxed), kRelaxed);
   control.min_bytes.store(old.control.min_bytes.load(kRelaxed), kRelaxed);
@@ -207,6 +214,11 @@ pscope_session* pscope_open(const pscope_options* given, const char** why) {
   recorder->segment.bytes = choose_bytes(options.segment_bytes);
   if (!watch_fork(*recorder)) {
     *why = "the process has no thread key left; nothing is recorded";
+    recorder->private_level.store(PSCOPE_LEVEL_OFF, kRelaxed);
+    return &recorder->pub;
+  }
+  if (!choose_directory(*recorder, options)) {
+    *why = "the name of the runtime directory is too long";
     recorder->private_level.store(PSCOPE_LEVEL_OFF, kRelaxed);
     return &recorder->pub;
   }

@@ -103,16 +103,30 @@ void reopen(Recorder& recorder) {
 
 }  // namespace
 
+namespace {
+
+Writer* writer_of_this_thread(const Recorder& recorder) {
+  Writer* writer = writers_of_thread();
+  while (writer != nullptr && writer->recorder != &recorder) writer = writer->next_of_thread;
+  return writer;
+}
+
+}  // namespace
+
 Writer* find_writer(Recorder& recorder) {
-  for (Writer* writer = writers_of_thread(); writer != nullptr; writer = writer->next_of_thread) {
-    if (writer->recorder == &recorder) return t_writer = writer;
+  if (Writer* writer = writer_of_this_thread(recorder); writer != nullptr) return t_writer = writer;
+  if (!lock(recorder)) {  // inside a signal handler that has interrupted this very function
+    if (recorder.stale.load(kRelaxed) == 0 && recorder.segment.base != nullptr) {
+      recorder.segment.header().unrecorded.fetch_add(1, kRelaxed);
+    }
+    return nullptr;
   }
-  if (!lock(recorder)) return nullptr;  // inside a signal handler that has interrupted this very function
   if (recorder.stale.load(kRelaxed) != 0) {
-    recorder.stale.store(0, kRelaxed);
     reopen(recorder);
+    recorder.stale.store(0, std::memory_order_release);  // publishes the segment to those who take no lock
   }
-  Writer* writer = recorder.segment.base != nullptr ? attach_thread(recorder) : nullptr;
+  Writer* writer = writer_of_this_thread(recorder);  // a signal handler may have attached us before the lock
+  if (writer == nullptr && recorder.segment.base != nullptr) writer = attach_thread(recorder);
   if (writer == nullptr && recorder.segment.base != nullptr) {
     recorder.segment.header().unrecorded.fetch_add(1, kRelaxed);
   }
@@ -124,8 +138,10 @@ Writer* find_writer(Recorder& recorder) {
 namespace {
 
 bool valid_offer(const Recorder& recorder, std::uint64_t offset, unsigned log2_capacity) {
-  return log2_capacity >= kSmallRingLog2 && log2_capacity <= kLargestRingLog2 && offset >= kRingsOffset &&
-         offset <= recorder.segment.bytes && block_bytes(log2_capacity) <= recorder.segment.bytes - offset;
+  // Only what has been allocated: behind it the file is a hole, and a touch may find the file system full.
+  const std::uint64_t used = recorder.segment.header().used.load(kRelaxed);
+  return log2_capacity >= kSmallRingLog2 && log2_capacity <= kLargestRingLog2 && used <= recorder.segment.bytes &&
+         offset >= kRingsOffset && offset <= used && block_bytes(log2_capacity) <= used - offset;
 }
 
 bool move_to_block(Writer& writer, std::uint64_t offset, unsigned log2_capacity) {
@@ -148,7 +164,9 @@ void grow(Writer& writer) {
   RingHeader& ring = *writer.ring;
   if (ring.offer.load(kRelaxed) != 0) {
     const std::uint64_t offer = ring.offer.exchange(0, std::memory_order_acquire);  // pairs with the reader's release
-    if (move_to_block(writer, (offer >> 8) * kPageBytes, static_cast<unsigned>(offer & 0xFF))) return;
+    const std::uint64_t page = offer >> 8;
+    const bool inside = page <= recorder.segment.bytes / kPageBytes;
+    if (inside && move_to_block(writer, page * kPageBytes, static_cast<unsigned>(offer & 0xFF))) return;
   }
   const auto log2_capacity = static_cast<unsigned>(__builtin_ctzll(writer.mask + 1));
   if (log2_capacity < kSpareLog2) {

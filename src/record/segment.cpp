@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,9 +44,27 @@ int create_file(const char* directory, const char* session, char* path, std::siz
   return -1;
 }
 
+// Backs a part of the file with memory. A signal may interrupt it, again and again where a profiler is at work.
+bool reserve(int file, std::uint64_t offset, std::uint64_t bytes) {
+  for (int tries = 0; tries < 1000; ++tries) {
+    const int error = posix_fallocate(file, static_cast<off_t>(offset), static_cast<off_t>(bytes));
+    if (error != EINTR) return error == 0;
+  }
+  return false;
+}
+
+// A file that outgrows this limit is not refused: it kills the process (SIGXFSZ).
+std::uint64_t largest_file() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+  return limit.rlim_cur;
+}
+
 // Address space or file size may be limited: ask for less until it fits.
 bool map_file(Segment& segment, std::uint64_t bytes) {
-  for (; bytes >= kSmallestSegment; bytes /= 2) {
+  const std::uint64_t largest = largest_file();
+  for (; bytes >= kSmallestSegment; bytes = round_up(bytes / 2, kPageBytes)) {
+    if (bytes > largest) continue;
     if (ftruncate(segment.file, static_cast<off_t>(bytes)) != 0) continue;
     void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, segment.file, 0);
     if (base == MAP_FAILED) continue;
@@ -64,7 +83,7 @@ const char* create_in(Segment& segment, const char* directory, const SegmentOpti
   const char* why = nullptr;
   if (!map_file(segment, options.bytes)) {
     why = "the segment cannot be mapped: address space or file size is limited (see ulimit -v, -f)";
-  } else if (posix_fallocate(segment.file, 0, static_cast<off_t>(kRingsOffset)) != 0) {
+  } else if (!reserve(segment.file, 0, kRingsOffset)) {
     why = "the file system for segments is full (free space in /dev/shm or set PEERSCOPE_RUNTIME_DIR)";
   }
   if (why == nullptr) return nullptr;
@@ -116,8 +135,10 @@ std::uint64_t allocate(const Segment& segment, std::uint64_t bytes) {
     if (offset < kRingsOffset || offset > segment.bytes || bytes > segment.bytes - offset) return 0;
   } while (!used.compare_exchange_weak(offset, offset + bytes, std::memory_order_relaxed));
   // A hole in a full tmpfs would raise SIGBUS at its first touch. This says so instead.
-  if (posix_fallocate(segment.file, static_cast<off_t>(offset), static_cast<off_t>(bytes)) != 0) return 0;
-  return offset;
+  if (reserve(segment.file, offset, bytes)) return offset;
+  std::uint64_t end = offset + bytes;  // given back, unless somebody has allocated behind it
+  used.compare_exchange_strong(end, offset, std::memory_order_relaxed);
+  return 0;
 }
 
 void touch(const Segment& segment, std::uint64_t offset, std::uint64_t bytes) {

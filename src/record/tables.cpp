@@ -69,7 +69,10 @@ pscope_metric add_metric(pscope_session* session, const char* name, const char* 
 MetricEntry* metric_of(pscope_session* session, pscope_metric metric, MetricKind type) {
   if (session == nullptr || metric == 0 || metric >= kMaxMetrics) return nullptr;
   Recorder& recorder = *as_recorder(session);
-  if (recorder.stale.load(kRelaxed) != 0) find_writer(recorder);
+  if (recorder.stale.load(std::memory_order_acquire) != 0) {
+    find_writer(recorder);
+    if (recorder.stale.load(kRelaxed) != 0) return nullptr;  // a signal has interrupted the making of the segment
+  }
   if (recorder.segment.base == nullptr) return nullptr;
   MetricEntry& entry = recorder.segment.tables().metrics[metric];
   return entry.type == static_cast<std::uint32_t>(type) ? &entry : nullptr;
@@ -221,8 +224,9 @@ void pscope_histogram_observe(pscope_session* session, pscope_metric metric, uin
 void pscope_set_level(pscope_session* session, int level) {
   if (session == nullptr || level < PSCOPE_LEVEL_OFF || level > PSCOPE_LEVEL_COMPREHENSIVE) return;
   Recorder& recorder = *as_recorder(session);
+  if (recorder.segment.base == nullptr) return;  // closed, or never opened: the level stays off
   recorder.private_level.store(static_cast<std::uint32_t>(level), kRelaxed);
-  if (recorder.segment.base == nullptr || recorder.stale.load(kRelaxed) != 0) return;
+  if (recorder.stale.load(kRelaxed) != 0) return;
   recorder.segment.header().control.level.store(static_cast<std::uint32_t>(level), kRelaxed);
   recorder.segment.header().control_changes.fetch_add(1, kRelaxed);
 }

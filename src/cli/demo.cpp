@@ -1,0 +1,189 @@
+// peerscope demo: see in five seconds what this is for.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/units.hpp"
+#include "cli/commands.hpp"
+#include "cli/render.hpp"
+#include "cli/select.hpp"
+#include "cli/stop.hpp"
+#include "cli/workload.hpp"
+#include "session/json.hpp"
+#include "session/monitor.hpp"
+
+namespace peerscope {
+namespace {
+
+struct DemoOptions {
+  WorkloadOptions work;
+  std::string slow_rank = "2", out;
+  double slow_after_s = -1;
+  bool json = false, quiet = false;
+};
+
+struct Seen {
+  double first_finding_s = -1;  // since the workload began
+  std::shared_ptr<const Snapshot> last;
+};
+
+// -1 and "none": nobody. Else a rank that exists.
+bool read_slow_rank(DemoOptions& options) {
+  if (options.slow_rank == "none" || options.slow_rank == "-1") {
+    options.work.slow_rank = -1;
+    return true;
+  }
+  char* end = nullptr;
+  const long rank = std::strtol(options.slow_rank.c_str(), &end, 10);
+  if (options.slow_rank.empty() || *end != '\0' || rank < 0 || rank >= options.work.ranks) return false;
+  options.work.slow_rank = static_cast<int>(rank);
+  return true;
+}
+
+void print_heading(const DemoOptions& options) {
+  const WorkloadOptions& work = options.work;
+  fmt::print("  {} ranks on host memory · all_reduce {} × {} per token · {:.3g} s", work.ranks, format_bytes(work.bytes),
+             2 * work.layers, work.duration_s);
+  if (work.slow_rank >= 0) fmt::print(" · rank {} is slowed after {:.3g} s", work.slow_rank, work.slow_after_s);
+  fmt::print("\n\n");
+  std::fflush(stdout);
+}
+
+// One line that renews itself, on a terminal only.
+void print_progress(const Snapshot& snapshot, double elapsed_s, double duration_s) {
+  constexpr int kWidth = 24;
+  const double share = std::min(elapsed_s / duration_s, 1.0);
+  const int filled = static_cast<int>(share * kWidth);
+  std::string bar;
+  for (int i = 0; i < kWidth; ++i) bar += i < filled ? "█" : "░";
+  std::uint64_t operations = 0;
+  for (const ProcessView& process : snapshot.processes) operations += process.operations;
+  fmt::print("\r  {} {:.1f} of {:.3g} s · {} operations · {} \x1b[K", bar, elapsed_s, duration_s, format_count(operations),
+             format_rate(elapsed_s > 0 ? static_cast<double>(operations) / elapsed_s : 0));
+  std::fflush(stdout);
+}
+
+bool names_straggler(const Snapshot& snapshot) {
+  return std::any_of(snapshot.findings.begin(), snapshot.findings.end(),
+                     [](const Finding& finding) { return finding.kind == "straggler"; });
+}
+
+// Watches until the workload's time is over. Says what it finds when it finds it.
+Seen watch(MonitorThread& monitor, const DemoOptions& options) {
+  Seen seen;
+  const Style style = terminal_style();
+  const bool live = isatty(STDOUT_FILENO) != 0 && !options.json && !options.quiet;
+  for (;;) {
+    usleep(50'000);
+    seen.last = monitor.latest();
+    const std::int64_t start_ns = workload_start_ns();
+    const double elapsed_s =
+        start_ns == 0 ? 0 : static_cast<double>(static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC)) - start_ns) / 1e9;
+    if (seen.first_finding_s < 0 && start_ns != 0 && names_straggler(*seen.last)) {
+      seen.first_finding_s = elapsed_s;
+      if (!options.json && !options.quiet) {
+        fmt::print("{}  {:.1f} s after the start:\n{}\n", live ? "\r\x1b[K" : "", elapsed_s, verdict(*seen.last, style));
+        std::fflush(stdout);
+      }
+    }
+    if (live && start_ns != 0) print_progress(*seen.last, elapsed_s, options.work.duration_s);
+    if (elapsed_s >= options.work.duration_s || stop_requested()) break;
+    const auto& processes = seen.last->processes;
+    const bool over = !processes.empty() && processes.size() == static_cast<std::size_t>(options.work.ranks) &&
+                      std::none_of(processes.begin(), processes.end(),
+                                   [](const ProcessView& p) { return p.state == ProcessState::live; });
+    if (over) break;
+  }
+  if (live) fmt::print("\r\x1b[K");
+  return seen;
+}
+
+nlohmann::json demo_json(const Seen& seen) {
+  nlohmann::json out = to_json(*seen.last);
+  out["first_finding_s"] = seen.first_finding_s < 0 ? nlohmann::json(nullptr) : nlohmann::json(seen.first_finding_s);
+  return out;
+}
+
+int finish(const DemoOptions& options, const Seen& seen) {
+  const Style style = terminal_style();
+  const nlohmann::json json = demo_json(seen);
+  if (!options.out.empty()) {
+    std::ofstream file(options.out);
+    file << json.dump(2) << '\n';
+    if (!file.flush()) {
+      fmt::print(stderr, "peerscope demo: cannot write {}: {}\n", options.out, std::strerror(errno));
+      return 2;
+    }
+  }
+  if (options.json) {
+    fmt::print("{}\n", json.dump(2));
+  } else if (options.quiet) {
+    fmt::print("{}", verdict(*seen.last, style));
+  } else {
+    fmt::print("{}\n  next: peerscope report   peerscope top   peerscope run -- CMD   peerscope bench record\n",
+               report(*seen.last, style));
+  }
+  return 0;
+}
+
+int demo_main(Args& args) {
+  DemoOptions options;
+  args.integer("--ranks", options.work.ranks, 2, 64, "processes that talk to each other");
+  args.real("--duration", options.work.duration_s, 0.5, 86400, "seconds");
+  args.text("--slow-rank", options.slow_rank, "the rank that becomes slow, or none (default: 2, or the last)");
+  args.real("--slow-after", options.slow_after_s, -1, 86400, "seconds (default: half of the duration, at most 1.5)");
+  args.real("--slow-by", options.work.slow_by_us, 0, 1e6, "microseconds before each all_reduce");
+  args.choice("-l,--level", options.work.level, {"off", "basic", "detailed", "comprehensive"}, "how much is recorded");
+  args.text("-o,--out", options.out, "write the report as JSON to this file");
+  args.flag("--json", options.json, "print one JSON object");
+  args.flag("-q,--quiet", options.quiet, "print the verdict only");
+  if (const auto status = args.parse()) return *status;
+  if (options.slow_rank == "2" && options.work.ranks < 3) options.slow_rank = std::to_string(options.work.ranks - 1);
+  if (!read_slow_rank(options)) {
+    fmt::print(stderr, "peerscope demo: --slow-rank {}: there are ranks 0 to {}, or none\n", options.slow_rank,
+               options.work.ranks - 1);
+    return 2;
+  }
+  WorkloadOptions& work = options.work;
+  work.slow_after_s = options.slow_after_s >= 0 ? options.slow_after_s : std::min(work.duration_s / 2, 1.5);
+  work.session = fmt::format("demo-{}", getpid());
+  if (!options.json && !options.quiet) print_heading(options);
+  prune_sessions(600'000'000'000);
+  stop_on_interrupt();
+  const Result<std::vector<pid_t>> ranks = start_workload(work);
+  if (!ranks) {
+    fmt::print(stderr, "peerscope demo: {}\n", ranks.error().message);
+    return 1;
+  }
+  MonitorOptions monitor_options;
+  monitor_options.collect.sessions = {work.session};
+  MonitorThread monitor(monitor_options);
+  Seen seen = watch(monitor, options);
+  const WorkloadEnd end = finish_workload(*ranks, stop_requested());
+  seen.last = monitor.stop();
+  if (end.failed > 0) {
+    fmt::print(stderr, "peerscope demo: {} of {} ranks failed: {}\n", end.failed, work.ranks, end.why);
+  }
+  const int status = finish(options, seen);
+  return end.failed > 0 ? 1 : status;
+}
+
+}  // namespace
+
+const Command kDemoCommand{
+    {"demo", "see it work: ranks that talk, one of them slow, named while it happens",
+     "  peerscope demo\n"
+     "  peerscope demo --ranks 8 --duration 10 --slow-rank 5\n"
+     "  peerscope demo --slow-rank none       all well: nothing is found\n"
+     "  peerscope demo --json | jq '.findings[0].sentence'\n",
+     "1 a rank failed"},
+    demo_main};
+
+}  // namespace peerscope

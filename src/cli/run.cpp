@@ -1,0 +1,109 @@
+// peerscope run -- CMD: a session for a child that records, watched while it runs, reported when it ends.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.hpp"
+#include "cli/render.hpp"
+#include "cli/select.hpp"
+#include "cli/stop.hpp"
+#include "session/json.hpp"
+#include "session/monitor.hpp"
+
+namespace peerscope {
+namespace {
+
+struct RunOptions {
+  std::vector<std::string> command;
+  std::string level = "detailed", out;
+  bool json = false, quiet = false;
+};
+
+pid_t start(const RunOptions& options, const std::string& session) {
+  const pid_t child = fork();
+  if (child != 0) return child;
+  setenv("PEERSCOPE_SESSION", session.c_str(), 1);
+  setenv("PEERSCOPE_LEVEL", options.level.c_str(), 1);
+  std::vector<char*> words;
+  for (const std::string& word : options.command) words.push_back(const_cast<char*>(word.c_str()));
+  words.push_back(nullptr);
+  execvp(words[0], words.data());
+  fmt::print(stderr, "peerscope run: cannot run '{}': {}\n", options.command[0], std::strerror(errno));
+  _exit(127);
+}
+
+// Returns the child's wait status. What ends us ends the child first, so that its report is still printed.
+int wait_for(pid_t child) {
+  int status = 0;
+  bool passed_on = false;
+  while (waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return 0;
+    if (stop_requested() && !passed_on) kill(child, SIGTERM);
+    passed_on = passed_on || stop_requested();
+  }
+  return status;
+}
+
+int exit_status(int wait_status) { return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status); }
+
+int run_main(Args& args) {
+  RunOptions options;
+  args.choice("-l,--level", options.level, {"off", "basic", "detailed", "comprehensive"}, "how much the child records");
+  args.text("-o,--out", options.out, "write the report as JSON to this file");
+  args.flag("--json", options.json, "print the report as JSON");
+  args.flag("-q,--quiet", options.quiet, "print the verdict only");
+  args.rest("CMD", options.command, "the program to run, with its arguments");
+  if (const auto status = args.parse()) return *status;
+  if (options.command.empty()) {
+    fmt::print(stderr, "peerscope run: what is to be run? Write: peerscope run -- CMD [ARG ...]\n");
+    return 2;
+  }
+  prune_sessions(3'600'000'000'000);
+  const std::string session = fmt::format("run-{}", getpid());
+  stop_on_interrupt();
+  std::fflush(nullptr);
+  const pid_t child = start(options, session);
+  if (child < 0) {
+    fmt::print(stderr, "peerscope run: cannot start a process: {}\n", std::strerror(errno));
+    return 2;
+  }
+  MonitorOptions monitor_options;
+  monitor_options.collect.sessions = {session};
+  MonitorThread monitor(monitor_options);
+  const int status = wait_for(child);
+  const auto snapshot = monitor.stop();
+  const nlohmann::json json = to_json(*snapshot);
+  if (!options.out.empty()) {
+    std::ofstream file(options.out);
+    file << json.dump(2) << '\n';
+    if (!file) fmt::print(stderr, "peerscope run: cannot write {}: {}\n", options.out, std::strerror(errno));
+  }
+  if (options.json) {
+    fmt::print("{}\n", json.dump(2));
+  } else if (snapshot->processes.empty()) {
+    fmt::print(stderr, "peerscope run: nothing was recorded: '{}' does not use peerscope's library\n", options.command[0]);
+  } else {
+    const Style style = terminal_style();
+    fmt::print("\n{}", options.quiet ? verdict(*snapshot, style) : report(*snapshot, style));
+  }
+  return exit_status(status);
+}
+
+}  // namespace
+
+const Command kRunCommand{
+    {"run", "run a program that records, watch it, report at its end",
+     "  peerscope run -- ./my_program --its-own-option\n"
+     "  peerscope run --level comprehensive --out report.json -- torchrun train.py\n",
+     "else that of the program (128 + signal if one ended it, 127 if it cannot be run)"},
+    run_main};
+
+}  // namespace peerscope

@@ -1,0 +1,89 @@
+// Everything that is known about a session, kept up to date: collector -> aggregates -> findings -> Snapshot.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "analyze/aggregate.hpp"
+#include "analyze/detect/detect.hpp"
+#include "analyze/histogram.hpp"
+#include "analyze/snapshot.hpp"
+#include "collect/collector.hpp"
+
+namespace peerscope {
+
+struct MonitorOptions {
+  CollectorOptions collect;
+  AggregatorOptions aggregate;
+  DetectOptions detect;
+};
+
+// One thread at a time. For a thread of its own see MonitorThread.
+class Monitor final : private Sink {
+ public:
+  explicit Monitor(const MonitorOptions& options);
+
+  // Reads what is there. Returns the number of records.
+  std::uint64_t poll();
+  [[nodiscard]] std::int64_t next_poll_ns() const { return collector_.next_poll_ns(); }
+  // No more is to come: incomplete collectives are counted as such.
+  void finish() { collector_.finish(); }
+
+  // Costs about a millisecond with a thousand cells; never touches a recorder.
+  [[nodiscard]] std::shared_ptr<const Snapshot> snapshot();
+
+  [[nodiscard]] Collector& collector() { return collector_; }
+  [[nodiscard]] std::size_t memory_bytes() const { return aggregator_.memory_bytes() + collector_.joiner().memory_bytes(); }
+
+ private:
+  void on_ops(std::span<const Op> ops) override { aggregator_.add(ops); }
+  void on_collective(const Collective& collective) override { aggregator_.add(collective); }
+  void on_phase(const PhaseMark& phase) override;
+  void on_call_site(const CallSite& site) override;
+  void on_event(const Event& event) override;
+
+  // Now while anybody lives; for a session of the past the time of its last sign of life.
+  [[nodiscard]] std::int64_t horizon_ns() const;
+  void add_details(Snapshot& snapshot) const;
+
+  Aggregator aggregator_;
+  Collector collector_;
+  DetectOptions detect_;
+  struct PhaseKey {
+    Kind kind;
+    std::uint32_t process;
+    std::uint16_t name;
+    auto operator<=>(const PhaseKey&) const = default;
+  };
+  std::map<PhaseKey, Histogram> phases_;          // at most kMaxDetails
+  std::map<PhaseKey, std::uint64_t> call_sites_;  // at most kMaxDetails
+  std::vector<EventView> events_;                 // the last kMaxEvents
+};
+
+// A Monitor on a thread of its own. Any thread may take the latest Snapshot, without a lock and without waiting for it.
+class MonitorThread {
+ public:
+  explicit MonitorThread(const MonitorOptions& options, std::int64_t publish_every_ns = 100'000'000);
+  ~MonitorThread();
+  MonitorThread(const MonitorThread&) = delete;
+  MonitorThread& operator=(const MonitorThread&) = delete;
+
+  [[nodiscard]] std::shared_ptr<const Snapshot> latest() const { return latest_.load(std::memory_order_acquire); }
+  // Reads the rest, ends the thread and returns the last word.
+  std::shared_ptr<const Snapshot> stop();
+
+ private:
+  void run();
+
+  Monitor monitor_;
+  std::int64_t publish_every_ns_;
+  std::atomic<std::shared_ptr<const Snapshot>> latest_;
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace peerscope
