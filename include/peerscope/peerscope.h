@@ -1,11 +1,14 @@
 /* peerscope.h: record what GPUs (or ranks) say to each other. The C ABI, and the whole of it.
  *
  * Conventions
- *  - Nothing here blocks, takes a lock, allocates or makes a system call once a thread has recorded its first
- *    operation. A monitor that cannot record (no memory, level off) says so in counters; the job goes on.
- *  - Every function accepts a NULL session and does nothing. Every function may be called from any thread, and from a
- *    signal handler (a record interrupted by another on the same thread costs the inner one, and is counted).
- *  - Times are nanoseconds, sizes are bytes. `uint16_t` ids come from the register functions below; 0 means "none".
+ *  - Nothing here blocks, takes a lock, allocates or makes a system call once a thread has recorded
+ * its first operation. A monitor that cannot record (no memory, level off) says so in counters; the
+ * job goes on.
+ *  - Every function accepts a NULL session and does nothing. Every function may be called from any
+ * thread, and from a signal handler (a record interrupted by another on the same thread costs the
+ * inner one, and is counted).
+ *  - Times are nanoseconds, sizes are bytes. `uint16_t` ids come from the register functions below;
+ * 0 means "none".
  *  - Functions that can fail return 0 or a negative errno; pscope_open also says why in words.
  *  - The library needs libc only, starts no thread, and exports nothing but pscope_*.
  */
@@ -126,11 +129,14 @@ enum pscope_severity {
   PSCOPE_SEVERITY_CRITICAL = 5,
 };
 
-#define PSCOPE_SEQUENCE_AUTO UINT64_MAX /* next of this kind class on the communicator, counted by the recorder */
+#define PSCOPE_SEQUENCE_AUTO \
+  UINT64_MAX /* next of this kind class on the communicator, counted by the recorder */
 #define PSCOPE_NO_PEER 0xFFFFu
 #define PSCOPE_NO_DEVICE 0xFFFFu
 
-/* ---- session ------------------------------------------------------------------------------------------------- */
+/* ---- session
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /* Its first member is public so that the level can be tested inline. Everything else is private. */
 typedef struct pscope_session {
@@ -138,18 +144,22 @@ typedef struct pscope_session {
 } pscope_session;
 
 typedef struct pscope_options {
-  size_t size;             /* sizeof(pscope_options): lets the struct grow */
-  const char* name;        /* shown to people; NULL: the program's name */
-  const char* session;     /* joins processes of one job; NULL: $PEERSCOPE_SESSION, else a new one */
-  const char* runtime_dir; /* NULL: $PEERSCOPE_RUNTIME_DIR, /dev/shm/peerscope-UID, /tmp/peerscope-UID */
-  int level;               /* -1: $PEERSCOPE_LEVEL (off, basic, detailed, comprehensive), else detailed */
-  size_t segment_bytes;    /* most memory that this process' rings may take; 0: $PEERSCOPE_SEGMENT_BYTES, else 64 MiB */
+  size_t size;         /* sizeof(pscope_options): lets the struct grow */
+  const char* name;    /* shown to people; NULL: the program's name */
+  const char* session; /* joins processes of one job; NULL: $PEERSCOPE_SESSION, else a new one */
+  const char*
+      runtime_dir; /* NULL: $PEERSCOPE_RUNTIME_DIR, /dev/shm/peerscope-UID, /tmp/peerscope-UID */
+  int level;       /* -1: $PEERSCOPE_LEVEL (off, basic, detailed, comprehensive), else detailed */
+  size_t segment_bytes; /* most memory that this process' rings may take; 0:
+                           $PEERSCOPE_SEGMENT_BYTES, else 64 MiB */
 } pscope_options;
 
-/* Opens a recorder with a segment of its own. `options` may be NULL. On failure returns NULL or, where only the segment
- * could not be made, a session whose level stays off; in both cases `*why` (if given) is a sentence. */
+/* Opens a recorder with a segment of its own. `options` may be NULL. On failure returns NULL or,
+ * where only the segment could not be made, a session whose level stays off; in both cases `*why`
+ * (if given) is a sentence. */
 PSCOPE_API pscope_session* pscope_open(const pscope_options* options, const char** why);
-/* Marks the segment as ended. No other thread may be inside a call on this session; later calls do nothing. */
+/* Marks the segment as ended. No other thread may be inside a call on this session; later calls do
+ * nothing. */
 PSCOPE_API void pscope_close(pscope_session* session);
 PSCOPE_API void pscope_set_level(pscope_session* session, int level);
 PSCOPE_API int pscope_get_level(const pscope_session* session);
@@ -157,28 +167,33 @@ PSCOPE_API const char* pscope_segment_path(const pscope_session* session); /* ""
 PSCOPE_API const char* pscope_version(void);
 
 typedef struct pscope_stats {
-  uint64_t operations;  /* counted at any level */
+  uint64_t operations; /* counted at any level */
   uint64_t bytes;
   uint64_t errors;      /* ended with a status other than ok */
   uint64_t recorded;    /* records written to rings */
   uint64_t dropped;     /* not written: interrupted record, no ring, in-flight table full */
   uint64_t threads;     /* rings in use */
   uint64_t ring_bytes;  /* memory taken by rings */
-  uint64_t overhead_ns; /* estimate of the recorder's own time: operations times the cost measured at open */
+  uint64_t overhead_ns; /* estimate of the recorder's own time: operations times the cost measured
+                           at open */
 } pscope_stats;
 PSCOPE_API int pscope_get_stats(const pscope_session* session, pscope_stats* out);
 
-/* Only what passes is recorded (everything is still counted). Also settable from outside the process. */
+/* Only what passes is recorded (everything is still counted). Also settable from outside the
+ * process. */
 typedef struct pscope_filter {
-  uint32_t kinds;     /* bit k: pscope_kind k passes; 0 means all */
+  uint32_t kinds; /* bit k: pscope_kind k passes; 0 means all */
   uint32_t reserved;
   uint64_t min_bytes; /* operations below are not recorded */
   uint64_t max_bytes; /* 0: no limit */
   uint64_t devices;   /* bit d: communicators on device d pass; 0 means all */
 } pscope_filter;
-PSCOPE_API int pscope_set_filter(pscope_session* session, const pscope_filter* filter); /* NULL: everything passes */
+PSCOPE_API int pscope_set_filter(pscope_session* session,
+                                 const pscope_filter* filter); /* NULL: everything passes */
 
-/* ---- names ------------------------------------------------------------------------------------------------------ */
+/* ---- names
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct pscope_comm_desc {
   uint64_t id;      /* the same on all ranks: NCCL's communicator hash, or any number agreed upon */
@@ -189,36 +204,45 @@ typedef struct pscope_comm_desc {
   uint32_t reserved;
 } pscope_comm_desc;
 
-/* Each returns an id of this session (equal input, equal id), or 0 when the table is full. Not for the hot path. */
+/* Each returns an id of this session (equal input, equal id), or 0 when the table is full. Not for
+ * the hot path. */
 PSCOPE_API uint16_t pscope_comm_register(pscope_session* session, const pscope_comm_desc* desc);
-PSCOPE_API uint16_t pscope_stream_register(pscope_session* session, uint64_t handle, uint16_t device, const char* name);
+PSCOPE_API uint16_t pscope_stream_register(pscope_session* session, uint64_t handle,
+                                           uint16_t device, const char* name);
 PSCOPE_API uint16_t pscope_name(pscope_session* session, const char* text);
 
-/* ---- operations ------------------------------------------------------------------------------------------------- */
+/* ---- operations
+ * -------------------------------------------------------------------------------------------------
+ */
 
 typedef struct pscope_op {
-  uint64_t bytes;    /* of this rank's tensor, as nccl-tests counts "size" (see model/busbw) */
-  uint64_t sequence; /* PSCOPE_SEQUENCE_AUTO, or the communicator's own count: ranks are joined by it */
-  uint16_t comm;     /* from pscope_comm_register; 0: none */
+  uint64_t bytes; /* of this rank's tensor, as nccl-tests counts "size" (see model/busbw) */
+  uint64_t
+      sequence;  /* PSCOPE_SEQUENCE_AUTO, or the communicator's own count: ranks are joined by it */
+  uint16_t comm; /* from pscope_comm_register; 0: none */
   uint16_t stream;   /* from pscope_stream_register; 0: none. At most 4095 */
-  uint16_t peer;     /* the other rank (send, recv, copy) or the root (broadcast, reduce, gather); PSCOPE_NO_PEER */
+  uint16_t peer;     /* the other rank (send, recv, copy) or the root (broadcast, reduce, gather);
+                        PSCOPE_NO_PEER */
   uint8_t kind;      /* pscope_kind */
   uint8_t algorithm; /* pscope_algorithm */
   uint8_t protocol;  /* pscope_protocol */
   uint8_t dtype;     /* pscope_dtype */
   uint8_t async;     /* 1: op_end ends the enqueue only; stays in flight until pscope_op_complete */
   uint8_t reserved;
-  const void* call_site; /* comprehensive: a code address of the caller; NULL: that of pscope_op_begin's */
+  const void*
+      call_site; /* comprehensive: a code address of the caller; NULL: that of pscope_op_begin's */
 } pscope_op;
 
-/* 0: nothing to end. Bit 1: the operation is timed; bits 0 and 1: and its phases. Every call accepts any value. */
+/* 0: nothing to end. Bit 1: the operation is timed; bits 0 and 1: and its phases. Every call
+ * accepts any value. */
 typedef uint64_t pscope_token;
 
 PSCOPE_API pscope_token pscope_op_begin_(pscope_session* session, const pscope_op* op);
 PSCOPE_API void pscope_op_end_(pscope_session* session, pscope_token token, int status);
 PSCOPE_API void pscope_op_phase_(pscope_session* session, pscope_token token, uint16_t name);
 
-/* Begins an operation on this thread. Each begin is answered by exactly one end, on any thread. May nest. */
+/* Begins an operation on this thread. Each begin is answered by exactly one end, on any thread. May
+ * nest. */
 static inline pscope_token pscope_op_begin(pscope_session* session, const pscope_op* op) {
   if (!session || __atomic_load_n(session->level, __ATOMIC_RELAXED) == PSCOPE_LEVEL_OFF) return 0;
   return pscope_op_begin_(session, op);
@@ -228,15 +252,16 @@ static inline void pscope_op_end(pscope_session* session, pscope_token token, in
   if (!(token & 2) && (status == PSCOPE_STATUS_OK || token == 0)) return;
   pscope_op_end_(session, token, status);
 }
-/* Marks the end of a phase (comprehensive only): its time runs from the last mark, or from begin, to now. */
+/* Marks the end of a phase (comprehensive only): its time runs from the last mark, or from begin,
+ * to now. */
 static inline void pscope_op_phase(pscope_session* session, pscope_token token, uint16_t name) {
   if ((token & 3) != 3) return;
   pscope_op_phase_(session, token, name);
 }
 /* An `async` operation has left the device. Any thread. The token is spent. */
 PSCOPE_API void pscope_op_complete(pscope_session* session, pscope_token token, int status);
-/* What the device's own clock said about an operation, by its identity, at any later time. `device_clock` numbers the
- * clock (usually the device); see pscope_device_clock. */
+/* What the device's own clock said about an operation, by its identity, at any later time.
+ * `device_clock` numbers the clock (usually the device); see pscope_device_clock. */
 typedef struct pscope_device_times {
   uint64_t sequence;
   uint64_t begin_ns, end_ns; /* on the device's clock */
@@ -247,23 +272,32 @@ typedef struct pscope_device_times {
   uint16_t channel;
 } pscope_device_times;
 PSCOPE_API void pscope_op_device_times(pscope_session* session, const pscope_device_times* times);
-/* Ties a device's clock to the host's CLOCK_MONOTONIC: device_ns was read between the two host times. */
-PSCOPE_API void pscope_device_clock(pscope_session* session, uint16_t device_clock, uint64_t device_ns,
-                                    uint64_t host_before_ns, uint64_t host_after_ns);
+/* Ties a device's clock to the host's CLOCK_MONOTONIC: device_ns was read between the two host
+ * times. */
+PSCOPE_API void pscope_device_clock(pscope_session* session, uint16_t device_clock,
+                                    uint64_t device_ns, uint64_t host_before_ns,
+                                    uint64_t host_after_ns);
 
-/* Something happened that is not an operation. `name` from pscope_name; rank and value are the caller's. */
-PSCOPE_API void pscope_event(pscope_session* session, int severity, uint16_t name, uint16_t comm, int64_t value);
+/* Something happened that is not an operation. `name` from pscope_name; rank and value are the
+ * caller's. */
+PSCOPE_API void pscope_event(pscope_session* session, int severity, uint16_t name, uint16_t comm,
+                             int64_t value);
 
-/* ---- metrics of the user's own -------------------------------------------------------------------------------- */
+/* ---- metrics of the user's own
+ * -------------------------------------------------------------------------------- */
 
 typedef uint32_t pscope_metric; /* 0: none (table full); every call accepts it */
-/* By name; equal names give the same metric. Counter: only goes up. Histogram: log-linear, 8 buckets an octave. */
-PSCOPE_API pscope_metric pscope_counter(pscope_session* session, const char* name, const char* unit);
+/* By name; equal names give the same metric. Counter: only goes up. Histogram: log-linear, 8
+ * buckets an octave. */
+PSCOPE_API pscope_metric pscope_counter(pscope_session* session, const char* name,
+                                        const char* unit);
 PSCOPE_API pscope_metric pscope_gauge(pscope_session* session, const char* name, const char* unit);
-PSCOPE_API pscope_metric pscope_histogram(pscope_session* session, const char* name, const char* unit);
+PSCOPE_API pscope_metric pscope_histogram(pscope_session* session, const char* name,
+                                          const char* unit);
 PSCOPE_API void pscope_counter_add(pscope_session* session, pscope_metric metric, uint64_t amount);
 PSCOPE_API void pscope_gauge_set(pscope_session* session, pscope_metric metric, double value);
-PSCOPE_API void pscope_histogram_observe(pscope_session* session, pscope_metric metric, uint64_t value);
+PSCOPE_API void pscope_histogram_observe(pscope_session* session, pscope_metric metric,
+                                         uint64_t value);
 
 #ifdef __cplusplus
 }

@@ -36,6 +36,11 @@ struct PerWindow : std::array<T, kWindows> {
 
 enum class Clock : std::uint8_t { none, host, device };
 
+constexpr const char* name(Clock clock) {
+  constexpr const char* kNames[] = {"unknown", "host", "device"};
+  return kNames[static_cast<int>(clock)];
+}
+
 // Quantiles are off by at most 1/16 of their value (Histogram).
 struct Distribution {
   std::uint64_t count = 0;  // weighted; 0: unknown

@@ -1,4 +1,5 @@
-// From a 128-bit key to a small number: open addressing, at most half full, never shrinks, nothing is erased.
+// From a 128-bit key to a small number: open addressing, at most half full, never shrinks, nothing
+// is erased.
 #pragma once
 
 #include <cstddef>

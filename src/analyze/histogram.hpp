@@ -1,8 +1,8 @@
 // A log-linear histogram of durations: 8 buckets an octave from 0 to 2^40 ns (18 minutes), 1.2 KB.
 //
-// Below 16 ns buckets are exact; above, a bucket is at most 1/8 of its lower edge wide, so that a quantile, given as the
-// bucket's middle, is off by at most 1/16 of its value. Larger values fall into the last bucket; min, max, sum and
-// count are always exact.
+// Below 16 ns buckets are exact; above, a bucket is at most 1/8 of its lower edge wide, so that a
+// quantile, given as the bucket's middle, is off by at most 1/16 of its value. Larger values fall
+// into the last bucket; min, max, sum and count are always exact.
 #pragma once
 
 #include <algorithm>
@@ -24,11 +24,13 @@ class Histogram {
 
   static constexpr std::size_t bucket_of(std::uint64_t value) {
     value = std::min(value, kLargest);
-    const int shift = std::bit_width(value | 8) - 4;
+    const int shift = static_cast<int>(std::bit_width(value | 8)) - 4;
     return (static_cast<std::size_t>(shift) << 3) + static_cast<std::size_t>(value >> shift);
   }
 
-  void add(std::uint64_t value, std::uint32_t weight = 1) { add_to(bucket_of(value), value, weight); }
+  void add(std::uint64_t value, std::uint32_t weight = 1) {
+    add_to(bucket_of(value), value, weight);
+  }
 
   // For callers that put one value into several histograms: `bucket` is bucket_of(value).
   void add_to(std::size_t bucket, std::uint64_t value, std::uint32_t weight) {
@@ -86,12 +88,12 @@ class Histogram {
     if (bucket + 1 == kBuckets) return static_cast<double>(max_);
     const std::size_t shift = bucket < 16 ? 0 : (bucket >> 3) - 1;
     const std::uint64_t low = static_cast<std::uint64_t>(bucket - (shift << 3)) << shift;
-    const auto middle = static_cast<double>(low + (((std::uint64_t{1} << shift) - 1) / 2));
-    return std::clamp(middle, static_cast<double>(min_), static_cast<double>(max_));
+    const std::uint64_t middle = low + ((std::uint64_t{1} << shift) - 1) / 2;
+    return static_cast<double>(std::clamp(middle, min_, max_));
   }
 
-  // A bucket past 2^32 halves all of them; from then on each stands for 2^scale values, and what is added in between is
-  // carried over, so that shares stay right to one part in 2^32.
+  // A bucket past 2^32 halves all of them; from then on each stands for 2^scale values, and what is
+  // added in between is carried over, so that shares stay right to one part in 2^32.
   void add_scaled(std::size_t bucket, std::uint32_t weight) {
     carry_ += weight;
     if (buckets_[bucket] + (carry_ >> scale_) > UINT32_MAX) halve();
@@ -133,7 +135,8 @@ class LazyHistogram {
     add_to(Histogram::bucket_of(value), value, weight);
   }
   void add_to(std::size_t bucket, std::uint64_t value, std::uint32_t weight) {
-    if (!histogram_) [[unlikely]] histogram_ = std::make_unique<Histogram>();
+    if (!histogram_) [[unlikely]]
+      histogram_ = std::make_unique<Histogram>();
     histogram_->add_to(bucket, value, weight);
   }
   void merge(const LazyHistogram& other) {

@@ -1,5 +1,6 @@
-// A few values that stand for many: every 2^k-th of a stream, k growing as it does. Unlike a histogram it keeps the sign
-// and the exact value, and costs 4 bytes a value; medians of lateness need no more.
+// A few values that stand for many: every 2^k-th of a stream, k growing as it does. Unlike a
+// histogram it keeps the sign and the exact value, and costs 4 bytes a value; medians of lateness
+// need no more.
 #pragma once
 
 #include <algorithm>
@@ -19,8 +20,10 @@ class Sample {
     const std::uint64_t index = seen_++;
     if (index < next_) return;
     if (kept_ == N) halve();
-    values_[kept_++] = static_cast<std::int32_t>(std::clamp<std::int64_t>(value, -INT32_MAX, INT32_MAX));
-    // Somewhere in the next stride, not at its start: a workload with a period of its own must not be met at one phase only.
+    values_[kept_++] =
+        static_cast<std::int32_t>(std::clamp<std::int64_t>(value, -INT32_MAX, INT32_MAX));
+    // Somewhere in the next stride, not at its start: a workload with a period of its own must not
+    // be met at one phase only.
     const std::uint64_t stride = std::uint64_t{1} << shift_;
     const std::uint64_t jitter = (index * 0x9E3779B97F4A7C15u >> 40) & (stride - 1);
     next_ = (((index >> shift_) + 1) << shift_) + jitter;

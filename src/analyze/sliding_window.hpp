@@ -1,7 +1,9 @@
-// Sums over the last second, ten seconds, minute and since start, in bounded memory: a ring of short slots whose oldest
-// is merged into a ring of longer ones, and so on; what leaves the last ring is merged into `rest`.
+// Sums over the last second, ten seconds, minute and since start, in bounded memory: a ring of
+// short slots whose oldest is merged into a ring of longer ones, and so on; what leaves the last
+// ring is merged into `rest`.
 //
-// Nothing is in two places, so a window is the rings up to its own: 1 s is the first ring, "since start" is everything.
+// Nothing is in two places, so a window is the rings up to its own: 1 s is the first ring, "since
+// start" is everything.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +16,8 @@ namespace peerscope {
 
 inline constexpr std::int64_t kSlotNs = 125'000'000;
 
-// The number of the slot that holds time `ns`; times before 0 can only be wrong and count as older than everything.
+// The number of the slot that holds time `ns`; times before 0 can only be wrong and count as older
+// than everything.
 constexpr std::int64_t slot_of(std::int64_t ns) { return ns < 0 ? INT64_MIN / 2 : ns / kSlotNs; }
 
 // Slot: clear(), merge(const Slot&). Rest: merge(const Slot&).
@@ -25,8 +28,8 @@ class SlidingWindow {
   static constexpr std::size_t kFine = 9;    // 9 x 0.125 s: at least 1 s before the current slot
   static constexpr std::size_t kCoarse = 5;  // 5 x 2.5 s and 5 x 15 s, likewise
 
-  // Moves the newest slot to `slot`. Slots that leave the first ring are shown to on_leave(number, slot) first,
-  // the oldest first.
+  // Moves the newest slot to `slot`. Slots that leave the first ring are shown to on_leave(number,
+  // slot) first, the oldest first.
   template <class OnLeave>
   void advance(std::int64_t slot, OnLeave on_leave) {
     if (newest_ == kNone) newest_ = slot;
@@ -37,7 +40,8 @@ class SlidingWindow {
       const std::int64_t size = static_cast<std::int64_t>(kSizes[ring]);
       const std::int64_t old = before / kUnit[ring];
       const std::int64_t until = std::min(old, slot / kUnit[ring] - size);
-      for (std::int64_t number = std::max<std::int64_t>(0, old - size + 1); number <= until; ++number) {
+      for (std::int64_t number = std::max<std::int64_t>(0, old - size + 1); number <= until;
+           ++number) {
         Slot& leaving = at_number(ring, number);
         if (ring == 0) on_leave(number, leaving);
         visit(ring + 1, number * kUnit[ring], [&](auto& target) { target.merge(leaving); });
@@ -49,22 +53,15 @@ class SlidingWindow {
     advance(slot, [](std::int64_t, const Slot&) {});
   }
 
-  // Calls use(slot or rest) with the place of slot number `slot`. What is newer than the newest counts as newest.
+  // Calls use(slot or rest) with the place of slot number `slot`. What is newer than the newest
+  // counts as newest.
   template <class Use>
   void at(std::int64_t slot, Use use) {
     visit(0, std::min(slot, newest_), use);
   }
 
-  // The place of `slot` if it is a slot, else null: its time is over.
-  Slot* find(std::int64_t slot) {
-    slot = std::min(slot, newest_);
-    for (std::size_t ring = 0; ring < kRings; ++ring) {
-      if (holds(ring, slot)) return &at_number(ring, slot / kUnit[ring]);
-    }
-    return nullptr;
-  }
-  Rest& rest() { return rest_; }
-  const Rest& rest() const { return rest_; }
+  [[nodiscard]] Rest& rest() { return rest_; }
+  [[nodiscard]] const Rest& rest() const { return rest_; }
 
   // The slot of the first ring with that number; null if it has left.
   [[nodiscard]] const Slot* fine(std::int64_t slot) const {
@@ -83,8 +80,7 @@ class SlidingWindow {
   [[nodiscard]] static std::int64_t begin_ns(Window window, std::int64_t newest) {
     const auto ring = static_cast<std::size_t>(window);
     if (ring >= kRings) return 0;
-    const std::int64_t first =
-        newest / kUnit[ring] - static_cast<std::int64_t>(kSizes[ring]) + 1;
+    const std::int64_t first = newest / kUnit[ring] - static_cast<std::int64_t>(kSizes[ring]) + 1;
     return std::max<std::int64_t>(0, first * kUnit[ring] * kSlotNs);
   }
 
@@ -95,7 +91,8 @@ class SlidingWindow {
   static constexpr std::array<std::size_t, kRings> kOffsets{0, kFine, kFine + kCoarse};
 
   [[nodiscard]] bool holds(std::size_t ring, std::int64_t slot) const {
-    return slot >= 0 && slot / kUnit[ring] > newest_ / kUnit[ring] - static_cast<std::int64_t>(kSizes[ring]);
+    return slot >= 0 &&
+           slot / kUnit[ring] > newest_ / kUnit[ring] - static_cast<std::int64_t>(kSizes[ring]);
   }
   static std::size_t index(std::size_t ring, std::int64_t number) {
     return kOffsets[ring] + static_cast<std::size_t>(number) % kSizes[ring];

@@ -10,19 +10,9 @@
 #include "analyze/aggregates.hpp"
 #include "model/finding.hpp"
 #include "model/op.hpp"
+#include "model/process_state.hpp"
 
 namespace peerscope {
-
-enum class ProcessState : std::uint8_t {
-  live,
-  ended,
-  dead
-};  // dead: gone without closing its recorder
-
-constexpr const char* name(ProcessState state) {
-  constexpr const char* kNames[] = {"live", "ended", "dead"};
-  return kNames[static_cast<int>(state)];
-}
 
 struct ProcessView {
   std::uint32_t pid = 0;
@@ -34,7 +24,14 @@ struct ProcessView {
   std::uint64_t delivered = 0;   // records read from it
   std::uint64_t lost = 0;        // overwritten before they were read
   std::uint64_t dropped = 0;     // refused by the recorder
-  double overhead_fraction = 0.0;
+  std::uint64_t before = 0;      // overwritten before this reader attached
+  std::uint64_t bytes = 0, errors = 0;
+  std::uint64_t threads = 0, segment_bytes = 0;
+  double overhead_fraction =
+      0.0;                    // its recorded operations times what one costs there, over its life
+  double pair_cost_ns = 0.0;  // what recording one operation costs there, measured at its start
+  std::string path;
+  std::int64_t created_ns = kUnknownNs, created_real_ns = 0;
   std::int64_t last_sign_ns = kUnknownNs;
 };
 
@@ -59,14 +56,41 @@ struct MetricView {
   double p50 = kUnknown, p90 = kUnknown, p99 = kUnknown, p999 = kUnknown;  // histogram only
 };
 
+// Where operations spend their time inside (level comprehensive), host clock.
+struct PhaseView {
+  Kind kind = Kind::other;
+  std::string name;
+  std::uint64_t count = 0;
+  double p50_ns = kUnknown, p99_ns = kUnknown, total_ns = 0.0;
+};
+
+// Who calls (level comprehensive): module, symbol and offset.
+struct CallSiteView {
+  Kind kind = Kind::other;
+  std::string site;
+  std::uint64_t count = 0;
+};
+
+struct EventView {
+  std::int64_t at_ns = 0;
+  std::uint8_t severity = 0;  // pscope_severity
+  std::string name;
+  std::uint32_t pid = 0;
+  std::int64_t value = 0;
+};
+
 struct Snapshot {
   std::int64_t now_ns = 0;
+  std::int64_t real_offset_ns = 0;               // add to a monotonic time to get the system's
   std::shared_ptr<const Aggregates> aggregates;  // null: nothing was aggregated yet
   std::vector<ProcessView> processes;
   std::vector<InFlight> in_flight;
   std::vector<CommView> communicators;
   std::vector<MetricView> metrics;
-  double overhead_fraction = 0.0;  // of the monitor itself, over all processes
+  std::vector<PhaseView> phases;         // the most expensive first
+  std::vector<CallSiteView> call_sites;  // the most frequent first
+  std::vector<EventView> events;         // the last ones, oldest first
+  double overhead_fraction = 0.0;        // of the monitor itself, over all processes
   std::uint64_t lost = 0, dropped = 0, delivered = 0;
   std::vector<Finding> findings;
 };

@@ -7,7 +7,17 @@
 
 namespace peerscope {
 
-enum class ErrorCode { invalid_argument, not_found, corrupt, io, no_memory, timeout, peer_lost, mismatch, unsupported };
+enum class ErrorCode {
+  invalid_argument,
+  not_found,
+  corrupt,
+  io,
+  no_memory,
+  timeout,
+  peer_lost,
+  mismatch,
+  unsupported
+};
 
 struct Error {
   ErrorCode code = ErrorCode::invalid_argument;
@@ -18,7 +28,9 @@ struct Error {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}      // NOLINT(google-explicit-constructor): reads as `return value;`
+  Result(T value)
+      : state_(std::move(value)) {
+  }  // NOLINT(google-explicit-constructor): reads as `return value;`
   Result(Error error) : state_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   explicit operator bool() const { return std::holds_alternative<T>(state_); }

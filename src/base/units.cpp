@@ -27,7 +27,8 @@ template <std::size_t N>
 std::string scaled(double value, const std::array<Step, N>& steps) {
   for (const Step& step : steps) {
     // 999.5 of a unit would be printed as 1000 of it: take the next one.
-    if (std::fabs(value) >= step.size * 0.9995) return three_digits(value / step.size) + std::string(step.unit);
+    if (std::fabs(value) >= step.size * 0.9995)
+      return three_digits(value / step.size) + std::string(step.unit);
   }
   return three_digits(value / steps.back().size) + std::string(steps.back().unit);
 }
@@ -65,7 +66,8 @@ std::string format_rate(double per_second) {
 }
 
 std::string format_bandwidth(double bytes_per_s) {
-  return scaled(bytes_per_s, std::array<Step, 4>{{{1e9, " GB/s"}, {1e6, " MB/s"}, {1e3, " kB/s"}, {1, " B/s"}}});
+  return scaled(bytes_per_s,
+                std::array<Step, 4>{{{1e9, " GB/s"}, {1e6, " MB/s"}, {1e3, " kB/s"}, {1, " B/s"}}});
 }
 
 std::string format_percent(double fraction) {
@@ -84,7 +86,8 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
   constexpr std::string_view kSteps = "KMGT";
   const std::size_t step = kSteps.find(suffix[0]);
   const std::string tail = suffix.substr(1);
-  if (step == std::string_view::npos || !(tail.empty() || tail == "B" || tail == "IB")) return std::nullopt;
+  if (step == std::string_view::npos || !(tail.empty() || tail == "B" || tail == "IB"))
+    return std::nullopt;
   const unsigned shift = 10 * (static_cast<unsigned>(step) + 1);
   if (value > (UINT64_MAX >> shift)) return std::nullopt;
   return value << shift;

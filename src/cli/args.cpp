@@ -22,14 +22,16 @@ struct Args::Impl {
 namespace {
 
 std::string footer(const CommandInfo& info) {
-  std::string text = fmt::format("\nExamples:\n{}\nExit status: 0 success, 2 bad input", info.examples);
+  std::string text =
+      fmt::format("\nExamples:\n{}\nExit status: 0 success, 2 bad input", info.examples);
   if (*info.exits != '\0') text += fmt::format(", {}", info.exits);
   return text + ".";
 }
 
 }  // namespace
 
-Args::Args(const CommandInfo& info, std::vector<std::string> words) : impl_(std::make_unique<Impl>()) {
+Args::Args(const CommandInfo& info, std::vector<std::string> words)
+    : impl_(std::make_unique<Impl>()) {
   impl_->info = info;
   const auto dashes = std::find(words.begin(), words.end(), "--");
   if (dashes != words.end()) impl_->rest_words.assign(dashes + 1, words.end());
@@ -42,11 +44,16 @@ Args::Args(const CommandInfo& info, std::vector<std::string> words) : impl_(std:
 
 Args::~Args() = default;
 
-void Args::flag(const char* names, bool& out, const char* help) { impl_->app.add_flag(names, out, help); }
+void Args::flag(const char* names, bool& out, const char* help) {
+  impl_->app.add_flag(names, out, help);
+}
 
-void Args::text(const char* names, std::string& out, const char* help) { impl_->app.add_option(names, out, help); }
+void Args::text(const char* names, std::string& out, const char* help) {
+  impl_->app.add_option(names, out, help);
+}
 
-void Args::choice(const char* names, std::string& out, const std::vector<std::string>& allowed, const char* help) {
+void Args::choice(const char* names, std::string& out, const std::vector<std::string>& allowed,
+                  const char* help) {
   impl_->app.add_option(names, out, help)->check(CLI::IsMember(allowed))->capture_default_str();
 }
 
@@ -61,13 +68,18 @@ void Args::real(const char* names, double& out, double least, double most, const
 void Args::bytes(const char* names, std::uint64_t& out, const char* help) {
   const auto take = [&out](const std::string& text) {
     const auto size = parse_bytes(text);
-    if (!size) throw CLI::ValidationError(fmt::format("'{}' is no size; write 8, 64K, 1M or 2G", text));
+    if (!size)
+      throw CLI::ValidationError(fmt::format("'{}' is no size; write 8, 64K, 1M or 2G", text));
     out = *size;
   };
-  impl_->app.add_option_function<std::string>(names, take, help)->default_str(format_bytes(out))->type_name("SIZE");
+  impl_->app.add_option_function<std::string>(names, take, help)
+      ->default_str(format_bytes(out))
+      ->type_name("SIZE");
 }
 
-void Args::positional(const char* name, std::string& out, const char* help) { impl_->app.add_option(name, out, help); }
+void Args::positional(const char* name, std::string& out, const char* help) {
+  impl_->app.add_option(name, out, help);
+}
 
 void Args::rest(const char* name, std::vector<std::string>& out, const char* help) {
   impl_->rest = &out;
@@ -77,19 +89,22 @@ void Args::rest(const char* name, std::vector<std::string>& out, const char* hel
 
 std::optional<int> Args::parse() {
   try {
-    std::vector<std::string> reversed(impl_->words.rbegin(), impl_->words.rend());  // CLI11 takes them from the back
+    std::vector<std::string> reversed(impl_->words.rbegin(),
+                                      impl_->words.rend());  // CLI11 takes them from the back
     impl_->app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
     fmt::print("{}", impl_->app.help());
     return 0;
   } catch (const CLI::Error& error) {
-    fmt::print(stderr, "peerscope {}: {}. See: peerscope {} --help\n", impl_->info.path, error.what(), impl_->info.path);
+    fmt::print(stderr, "peerscope {}: {}. See: peerscope {} --help\n", impl_->info.path,
+               error.what(), impl_->info.path);
     return 2;
   }
   if (impl_->rest != nullptr) {
     *impl_->rest = impl_->rest_words;
   } else if (!impl_->rest_words.empty()) {
-    fmt::print(stderr, "peerscope {}: takes nothing after --, but got '{}'\n", impl_->info.path, impl_->rest_words[0]);
+    fmt::print(stderr, "peerscope {}: takes nothing after --, but got '{}'\n", impl_->info.path,
+               impl_->rest_words[0]);
     return 2;
   }
   return std::nullopt;

@@ -26,14 +26,16 @@ class Args {
 
   void flag(const char* names, bool& out, const char* help);
   void text(const char* names, std::string& out, const char* help);
-  void choice(const char* names, std::string& out, const std::vector<std::string>& allowed, const char* help);
+  void choice(const char* names, std::string& out, const std::vector<std::string>& allowed,
+              const char* help);
   void integer(const char* names, int& out, int least, int most, const char* help);
   void real(const char* names, double& out, double least, double most, const char* help);
-  void bytes(const char* names, std::uint64_t& out, const char* help);         // "64K"
-  void positional(const char* name, std::string& out, const char* help);       // optional
+  void bytes(const char* names, std::uint64_t& out, const char* help);           // "64K"
+  void positional(const char* name, std::string& out, const char* help);         // optional
   void rest(const char* name, std::vector<std::string>& out, const char* help);  // all after "--"
 
-  // Empty: go on. Else the exit status: help was asked for (0) or the input is bad (2, one sentence on stderr).
+  // Empty: go on. Else the exit status: help was asked for (0) or the input is bad (2, one sentence
+  // on stderr).
   [[nodiscard]] std::optional<int> parse();
 
  private:

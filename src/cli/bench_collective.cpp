@@ -1,8 +1,5 @@
-// peerscope bench all_reduce, all_gather, ...: a sweep over sizes on the host device, with nccl-tests' flags and columns.
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
+// peerscope bench all_reduce, all_gather, ...: a sweep over sizes on the host device, with
+// nccl-tests' flags and columns.
 #include <atomic>
 #include <cmath>
 #include <csignal>
@@ -12,6 +9,9 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/units.hpp"
 #include "cli/commands.hpp"
@@ -57,7 +57,8 @@ struct Row {
 
 std::vector<std::uint64_t> sizes_of(const SweepOptions& options) {
   std::vector<std::uint64_t> sizes;
-  for (auto bytes = static_cast<double>(options.least); bytes <= static_cast<double>(options.most) && sizes.size() < kMostSizes;
+  for (auto bytes = static_cast<double>(options.least);
+       bytes <= static_cast<double>(options.most) && sizes.size() < kMostSizes;
        bytes *= options.factor) {
     sizes.push_back(static_cast<std::uint64_t>(bytes));
   }
@@ -96,24 +97,28 @@ void set_element(std::byte* data, std::size_t i, Dtype dtype, float value) {
   }
 }
 
-// What rank r gives as its element i: small whole numbers, so that sums are exact in every type and any order.
-float given(int rank, std::size_t i) { return static_cast<float>((i * 31 + static_cast<std::size_t>(rank) * 17) % 7); }
+// What rank r gives as its element i: small whole numbers, so that sums are exact in every type and
+// any order.
+float given(int rank, std::size_t i) {
+  return static_cast<float>((i * 31 + static_cast<std::size_t>(rank) * 17) % 7);
+}
 
 struct Buffers {
   std::vector<std::byte> input, output;
   std::size_t count = 0, output_count = 0;
 };
 
-// `bytes` is nccl-tests' size: of the whole tensor. Counts are whole multiples of the ranks where the kind wants it.
+// `bytes` is nccl-tests' size: of the whole tensor. Counts are whole multiples of the ranks where
+// the kind wants it.
 Buffers make_buffers(const SweepOptions& options, Dtype dtype, std::uint64_t bytes, int rank) {
   const auto ranks = static_cast<std::size_t>(options.ranks);
   Buffers b;
   const std::size_t whole = std::max<std::size_t>(bytes / dtype_bytes(dtype), 1);
   const std::size_t share = std::max<std::size_t>(whole / ranks, 1);
   const Kind kind = options.kind;
-  b.count = kind == Kind::all_gather || kind == Kind::gather ? share
+  b.count = kind == Kind::all_gather || kind == Kind::gather           ? share
             : kind == Kind::reduce_scatter || kind == Kind::all_to_all ? share * ranks
-                                                                        : whole;
+                                                                       : whole;
   b.output_count = kind == Kind::all_gather || kind == Kind::gather ? share * ranks
                    : kind == Kind::reduce_scatter                   ? share
                                                                     : b.count;
@@ -123,18 +128,27 @@ Buffers make_buffers(const SweepOptions& options, Dtype dtype, std::uint64_t byt
   return b;
 }
 
-Status run_once(Communicator& comm, const SweepOptions& options, Dtype dtype, Buffers& b, const std::vector<std::size_t>& shares) {
+Status run_once(Communicator& comm, const SweepOptions& options, Dtype dtype, Buffers& b,
+                const std::vector<std::size_t>& shares) {
   const Source input{b.input.data(), b.count, dtype};
   const Algorithm algorithm = parse_algorithm(options.algorithm).value_or(Algorithm::unknown);
   switch (options.kind) {
-    case Kind::all_reduce: return comm.all_reduce(input, b.output.data(), ReduceOp::sum, algorithm);
-    case Kind::reduce: return comm.reduce(input, b.output.data(), ReduceOp::sum, 0, algorithm);
-    case Kind::broadcast: return comm.broadcast(input, b.output.data(), 0, algorithm);
-    case Kind::all_gather: return comm.all_gather(input, b.output.data(), algorithm);
-    case Kind::reduce_scatter: return comm.reduce_scatter(input, b.output.data(), ReduceOp::sum, algorithm);
-    case Kind::gather: return comm.gather(input, b.output.data(), shares, 0, algorithm);
-    case Kind::all_to_all: return comm.all_to_all(input, b.output.data(), algorithm);
-    default: break;
+    case Kind::all_reduce:
+      return comm.all_reduce(input, b.output.data(), ReduceOp::sum, algorithm);
+    case Kind::reduce:
+      return comm.reduce(input, b.output.data(), ReduceOp::sum, 0, algorithm);
+    case Kind::broadcast:
+      return comm.broadcast(input, b.output.data(), 0, algorithm);
+    case Kind::all_gather:
+      return comm.all_gather(input, b.output.data(), algorithm);
+    case Kind::reduce_scatter:
+      return comm.reduce_scatter(input, b.output.data(), ReduceOp::sum, algorithm);
+    case Kind::gather:
+      return comm.gather(input, b.output.data(), shares, 0, algorithm);
+    case Kind::all_to_all:
+      return comm.all_to_all(input, b.output.data(), algorithm);
+    default:
+      break;
   }
   if (comm.rank() == 0) return comm.send(input, 1);
   if (comm.rank() == 1) return comm.recv({b.output.data(), b.count, dtype}, 0);
@@ -150,19 +164,26 @@ double expected(const SweepOptions& options, int rank, std::size_t i, const Buff
   };
   const auto ranks = static_cast<std::size_t>(options.ranks);
   switch (options.kind) {
-    case Kind::all_reduce: return sum(i);
-    case Kind::reduce: return rank == 0 ? sum(i) : NAN;
-    case Kind::broadcast: return static_cast<double>(given(0, i));
+    case Kind::all_reduce:
+      return sum(i);
+    case Kind::reduce:
+      return rank == 0 ? sum(i) : NAN;
+    case Kind::broadcast:
+      return static_cast<double>(given(0, i));
     case Kind::gather:
       if (rank != 0) return NAN;
       [[fallthrough]];
-    case Kind::all_gather: return static_cast<double>(given(static_cast<int>(i / b.count), i % b.count));
-    case Kind::reduce_scatter: return sum(static_cast<std::size_t>(rank) * b.output_count + i);
+    case Kind::all_gather:
+      return static_cast<double>(given(static_cast<int>(i / b.count), i % b.count));
+    case Kind::reduce_scatter:
+      return sum(static_cast<std::size_t>(rank) * b.output_count + i);
     case Kind::all_to_all: {
       const std::size_t share = b.count / ranks;
-      return static_cast<double>(given(static_cast<int>(i / share), static_cast<std::size_t>(rank) * share + i % share));
+      return static_cast<double>(
+          given(static_cast<int>(i / share), static_cast<std::size_t>(rank) * share + i % share));
     }
-    default: return rank == 1 ? static_cast<double>(given(0, i)) : NAN;
+    default:
+      return rank == 1 ? static_cast<double>(given(0, i)) : NAN;
   }
 }
 
@@ -186,7 +207,8 @@ Status sweep(Communicator& comm, const SweepOptions& options, Board& board) {
       const std::int64_t before_ns = monotonic_ns();
       const Status done = run_once(comm, options, dtype, buffers, shares);
       if (!done) return done;
-      if (i >= 0 && comm.rank() == 0) row.us[i] = static_cast<double>(monotonic_ns() - before_ns) / 1e3;
+      if (i >= 0 && comm.rank() == 0)
+        row.us[i] = static_cast<double>(monotonic_ns() - before_ns) / 1e3;
     }
     if (options.check != 0) row.wrong.fetch_add(count_wrong(options, dtype, comm.rank(), buffers));
     const std::size_t elements = std::max(buffers.count, buffers.output_count);
@@ -224,34 +246,46 @@ Row row_of(const SweepOptions& options, const RowResult& result) {
 }
 
 void print_row(const SweepOptions& options, const Row& row) {
-  const std::uint64_t count = row.bytes / dtype_bytes(parse_dtype(options.dtype).value_or(Dtype::f32));
-  fmt::print("{:>12} {:>12} {:>8} {:>6} {:>6} {:>10.2f} {:>10.2f} {:>8.2f} {:>8.2f} {:>7}\n", row.bytes, count, options.dtype,
-             is_reduction(options.kind) ? "sum" : "none", has_root(options.kind) ? "0" : "-1", row.us.median, row.us.least,
-             row.algbw / 1e9, row.busbw / 1e9, options.check != 0 ? fmt::format("{}", row.wrong) : "N/A");
+  const std::uint64_t count =
+      row.bytes / dtype_bytes(parse_dtype(options.dtype).value_or(Dtype::f32));
+  fmt::print("{:>12} {:>12} {:>8} {:>6} {:>6} {:>10.2f} {:>10.2f} {:>8.2f} {:>8.2f} {:>7}\n",
+             row.bytes, count, options.dtype, is_reduction(options.kind) ? "sum" : "none",
+             has_root(options.kind) ? "0" : "-1", row.us.median, row.us.least, row.algbw / 1e9,
+             row.busbw / 1e9, options.check != 0 ? fmt::format("{}", row.wrong) : "N/A");
   std::fflush(stdout);
 }
 
 void print_head(const SweepOptions& options) {
-  fmt::print("# {} on the host device, {} ranks (processes), algorithm {}, recorded at level {}\n", name(options.kind),
-             options.ranks, options.algorithm, options.level);
-  fmt::print("# time: median over {} iterations after {} of warm-up, host clock of rank 0; algbw and busbw in GB/s\n",
-             options.iterations, options.warmup);
-  fmt::print("#{:>11} {:>12} {:>8} {:>6} {:>6} {:>10} {:>10} {:>8} {:>8} {:>7}\n", "size", "count", "type", "redop", "root",
-             "time", "min", "algbw", "busbw", "#wrong");
-  fmt::print("#{:>11} {:>12} {:>8} {:>6} {:>6} {:>10} {:>10} {:>8} {:>8} {:>7}\n", "(B)", "(elements)", "", "", "", "(us)", "(us)",
-             "(GB/s)", "(GB/s)", "");
+  fmt::print("# {} on the host device, {} ranks (processes), algorithm {}, recorded at level {}\n",
+             name(options.kind), options.ranks, options.algorithm, options.level);
+  fmt::print(
+      "# time: median over {} iterations after {} of warm-up, host clock of rank 0; algbw and "
+      "busbw in GB/s\n",
+      options.iterations, options.warmup);
+  fmt::print("#{:>11} {:>12} {:>8} {:>6} {:>6} {:>10} {:>10} {:>8} {:>8} {:>7}\n", "size", "count",
+             "type", "redop", "root", "time", "min", "algbw", "busbw", "#wrong");
+  fmt::print("#{:>11} {:>12} {:>8} {:>6} {:>6} {:>10} {:>10} {:>8} {:>8} {:>7}\n", "(B)",
+             "(elements)", "", "", "", "(us)", "(us)", "(GB/s)", "(GB/s)", "");
 }
 
 nlohmann::json to_json(const SweepOptions& options, const Row& row) {
-  return {{"bytes", row.bytes},         {"operation", name(options.kind)}, {"algorithm", options.algorithm},
-          {"backend", options.backend}, {"dtype", options.dtype},          {"ranks", options.ranks},
-          {"time_us", row.us.median},   {"min_us", row.us.least},          {"mad_us", row.us.mad},
-          {"algbw_gbs", row.algbw / 1e9}, {"busbw_gbs", row.busbw / 1e9},
+  return {{"bytes", row.bytes},
+          {"operation", name(options.kind)},
+          {"algorithm", options.algorithm},
+          {"backend", options.backend},
+          {"dtype", options.dtype},
+          {"ranks", options.ranks},
+          {"time_us", row.us.median},
+          {"min_us", row.us.least},
+          {"mad_us", row.us.mad},
+          {"algbw_gbs", row.algbw / 1e9},
+          {"busbw_gbs", row.busbw / 1e9},
           {"wrong", options.check != 0 ? nlohmann::json(row.wrong) : nlohmann::json(nullptr)}};
 }
 
 // Prints each size as soon as all ranks are done with it. False if a rank failed.
-bool follow(const SweepOptions& options, Board& board, const std::vector<pid_t>& ranks, nlohmann::json& rows) {
+bool follow(const SweepOptions& options, Board& board, const std::vector<pid_t>& ranks,
+            nlohmann::json& rows) {
   std::size_t left = ranks.size();
   bool failed = false;
   for (std::size_t at = 0, count = sizes_of(options).size(); at < count;) {
@@ -271,12 +305,14 @@ bool follow(const SweepOptions& options, Board& board, const std::vector<pid_t>&
   if (failed) {
     for (const pid_t rank : ranks) kill(rank, SIGKILL);
   }
-  for (int status = 0; left > 0 && waitpid(-1, &status, 0) > 0; --left) failed = failed || status != 0;
+  for (int status = 0; left > 0 && waitpid(-1, &status, 0) > 0; --left)
+    failed = failed || status != 0;
   return !failed;
 }
 
 int run_sweep(const SweepOptions& options) {
-  void* memory = mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   HostOptions host;
   host.name = "bench";
   host.id = static_cast<std::uint64_t>(getpid());
@@ -298,19 +334,24 @@ int run_sweep(const SweepOptions& options) {
   nlohmann::json rows = nlohmann::json::array();
   const bool fine = follow(options, board, ranks, rows);
   std::uint64_t wrong = 0;
-  for (const auto& row : rows) wrong += row["wrong"].is_null() ? 0 : row["wrong"].get<std::uint64_t>();
+  for (const auto& row : rows)
+    wrong += row["wrong"].is_null() ? 0 : row["wrong"].get<std::uint64_t>();
   if (options.json) fmt::print("{}\n", nlohmann::json{{"rows", rows}}.dump(2));
-  if (!options.json && fine) fmt::print("# {} of {} sizes have wrong values\n", wrong == 0 ? 0 : 1, rows.size());
+  if (!options.json && fine)
+    fmt::print("# {} of {} sizes have wrong values\n", wrong == 0 ? 0 : 1, rows.size());
   if (!fine) fmt::print(stderr, "peerscope bench: a rank failed: {}\n", board.why);
   return fine && wrong == 0 ? 0 : 1;
 }
 
 std::optional<std::string> fault(const SweepOptions& options) {
-  if (options.least > options.most || options.least == 0) return "-b must be at least 1 and at most -e";
+  if (options.least > options.most || options.least == 0)
+    return "-b must be at least 1 and at most -e";
   if (!(options.factor > 1)) return "-f must be larger than 1";
   if (options.algorithm != "auto" && !parse_algorithm(options.algorithm)) {
-    return fmt::format("there is no algorithm '{}'; write auto, direct, two_shot, ring, binary_tree, kary_tree or balanced_tree",
-                       options.algorithm);
+    return fmt::format(
+        "there is no algorithm '{}'; write auto, direct, two_shot, ring, binary_tree, kary_tree or "
+        "balanced_tree",
+        options.algorithm);
   }
   return std::nullopt;
 }
@@ -326,10 +367,13 @@ int bench_main(Args& args) {
   args.integer("-w,--warmup_iters", options.warmup, 0, 100000, "iterations before");
   args.integer("-g,--ngpus", options.ranks, 2, 64, "ranks; on the host device each is a process");
   args.integer("-c,--check", options.check, 0, 1, "check every element");
-  args.choice("-d,--dtype,--datatype", options.dtype, {"f32", "f16", "bf16", "i32"}, "element type");
-  args.text("-a,--algo", options.algorithm, "auto, direct, two_shot, ring, binary_tree, kary_tree, balanced_tree");
+  args.choice("-d,--dtype,--datatype", options.dtype, {"f32", "f16", "bf16", "i32"},
+              "element type");
+  args.text("-a,--algo", options.algorithm,
+            "auto, direct, two_shot, ring, binary_tree, kary_tree, balanced_tree");
   args.choice("--backend", options.backend, {"host"}, "where ranks live");
-  args.choice("-l,--level", options.level, {"off", "basic", "detailed", "comprehensive"}, "how much is recorded");
+  args.choice("-l,--level", options.level, {"off", "basic", "detailed", "comprehensive"},
+              "how much is recorded");
   args.flag("--json", options.json, "print one JSON object");
   if (const auto status = args.parse()) return *status;
   if (const auto what = fault(options)) {
@@ -347,7 +391,8 @@ constexpr const char* kExits = "1 a rank failed or values were wrong";
 }  // namespace
 
 const Command kBenchCollectiveCommands[] = {
-    {{"bench all_reduce", "sweep sizes, with nccl-tests' flags and columns", kExamples, kExits}, bench_main<Kind::all_reduce>},
+    {{"bench all_reduce", "sweep sizes, with nccl-tests' flags and columns", kExamples, kExits},
+     bench_main<Kind::all_reduce>},
     {{"bench all_gather", "the same", kExamples, kExits}, bench_main<Kind::all_gather>},
     {{"bench reduce_scatter", "the same", kExamples, kExits}, bench_main<Kind::reduce_scatter>},
     {{"bench broadcast", "the same", kExamples, kExits}, bench_main<Kind::broadcast>},

@@ -1,11 +1,5 @@
-// peerscope bench delivery: how much of what is recorded reaches a reader that aggregates, and whether loss is counted to
-// the last record.
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
+// peerscope bench delivery: how much of what is recorded reaches a reader that aggregates, and
+// whether loss is counted to the last record.
 #include <cerrno>
 #include <csignal>
 #include <new>
@@ -13,6 +7,11 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/units.hpp"
 #include "cli/commands.hpp"
@@ -52,10 +51,16 @@ void nap_until(std::int64_t end_ns) {
   while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, nullptr) == EINTR) continue;
 }
 
-void write_operations(pscope_session* session, Board& board, const DeliveryOptions& options, int thread) {
+void write_operations(pscope_session* session, Board& board, const DeliveryOptions& options,
+                      int thread) {
   prctl(PR_SET_TIMERSLACK, 1000UL);
-  pscope_comm_desc desc{0x64656cu, "delivery", static_cast<std::uint32_t>(thread), 1, static_cast<std::uint16_t>(thread),
-                        PSCOPE_BACKEND_HOST, 0};
+  pscope_comm_desc desc{0x64656cu,
+                        "delivery",
+                        static_cast<std::uint32_t>(thread),
+                        1,
+                        static_cast<std::uint16_t>(thread),
+                        PSCOPE_BACKEND_HOST,
+                        0};
   pscope_op ops[8] = {};
   for (int i = 0; i < 8; ++i) {
     ops[i].bytes = std::uint64_t{1024} << i;
@@ -74,13 +79,17 @@ void write_operations(pscope_session* session, Board& board, const DeliveryOptio
   for (std::int64_t at_ns = begin_ns; at_ns < end_ns;) {
     const auto phase = static_cast<std::size_t>(board.phase.load(std::memory_order_relaxed));
     const std::int64_t before_ns = now_ns();
-    for (int i = 0; i < kBurst; ++i) pscope_op_end(session, pscope_op_begin(session, &ops[i & 7]), 0);
+    for (int i = 0; i < kBurst; ++i)
+      pscope_op_end(session, pscope_op_begin(session, &ops[i & 7]), 0);
     at_ns = now_ns();
     made += kBurst;
     board.made[thread].store(made, std::memory_order_relaxed);
-    board.burst_ns[phase][thread].fetch_add(static_cast<std::uint64_t>(at_ns - before_ns), std::memory_order_relaxed);
+    board.burst_ns[phase][thread].fetch_add(static_cast<std::uint64_t>(at_ns - before_ns),
+                                            std::memory_order_relaxed);
     board.bursts[phase][thread].fetch_add(1, std::memory_order_relaxed);
-    if (options.rate > 0) nap_until(begin_ns + static_cast<std::int64_t>(static_cast<double>(made) / options.rate * 1e9));
+    if (options.rate > 0)
+      nap_until(begin_ns +
+                static_cast<std::int64_t>(static_cast<double>(made) / options.rate * 1e9));
     if (options.rate > 0) at_ns = now_ns();
   }
   board.made[thread].store(made, std::memory_order_release);
@@ -131,7 +140,8 @@ void read_all(Monitor& monitor, Board& board, const DeliveryOptions& options, pi
     monitor.poll();
     const std::int64_t now = now_ns();
     if (progress && now >= next_line_ns) {
-      fmt::print("\r  {:.0f} of {:.0f} s \x1b[K", static_cast<double>(now - begin_ns) / 1e9, options.seconds);
+      fmt::print("\r  {:.0f} of {:.0f} s \x1b[K", static_cast<double>(now - begin_ns) / 1e9,
+                 options.seconds);
       std::fflush(stdout);
       next_line_ns = now + 500'000'000;
     }
@@ -161,7 +171,8 @@ Outcome outcome_of(Monitor& monitor, const Board& board, const DeliveryOptions& 
     }
     out.burst_ns[phase] = bursts > 0 ? ns / bursts / kBurst : -1;
   }
-  const auto starts = static_cast<std::uint64_t>(options.threads);  // each thread writes one record that says who it is
+  const auto starts = static_cast<std::uint64_t>(
+      options.threads);  // each thread writes one record that says who it is
   std::uint64_t counted = 0;
   for (const ProcessView& process : snapshot->processes) counted += process.operations;
   out.delivered = snapshot->delivered;
@@ -186,30 +197,38 @@ nlohmann::json to_json(const Outcome& o, const DeliveryOptions& options) {
           {"aggregated", o.aggregated},
           {"exact", o.exact},
           {"writer_ns", o.burst_ns[0]},
-          {"writer_ns_while_reader_stands_still", o.burst_ns[1] < 0 ? nlohmann::json(nullptr) : nlohmann::json(o.burst_ns[1])},
+          {"writer_ns_while_reader_stands_still",
+           o.burst_ns[1] < 0 ? nlohmann::json(nullptr) : nlohmann::json(o.burst_ns[1])},
           {"reader_cpu_s", o.reader_cpu_s},
           {"reader_memory_bytes", o.memory_bytes}};
 }
 
 void print_text(const Outcome& o) {
-  fmt::print("  made       {:>14}   {}\n", format_count(o.made), format_rate(static_cast<double>(o.made) / o.seconds));
-  fmt::print("  delivered  {:>14}   {}\n", format_count(o.delivered), format_rate(static_cast<double>(o.delivered) / o.seconds));
-  fmt::print("  lost       {:>14}   counted {}\n", format_count(o.lost), o.exact ? "exactly: made = delivered + lost" : "WRONGLY");
+  fmt::print("  made       {:>14}   {}\n", format_count(o.made),
+             format_rate(static_cast<double>(o.made) / o.seconds));
+  fmt::print("  delivered  {:>14}   {}\n", format_count(o.delivered),
+             format_rate(static_cast<double>(o.delivered) / o.seconds));
+  fmt::print("  lost       {:>14}   counted {}\n", format_count(o.lost),
+             o.exact ? "exactly: made = delivered + lost" : "WRONGLY");
   fmt::print("  writer     {:>11.1f} ns   an operation", o.burst_ns[0]);
   if (o.burst_ns[1] >= 0) fmt::print("; {:.1f} ns while the reader stood still", o.burst_ns[1]);
-  fmt::print("\n  reader     {:>12.1f} %   of a core, {} of memory\n", o.reader_cpu_s / o.seconds * 100, format_bytes(o.memory_bytes));
+  fmt::print("\n  reader     {:>12.1f} %   of a core, {} of memory\n",
+             o.reader_cpu_s / o.seconds * 100, format_bytes(o.memory_bytes));
 }
 
 int bench_delivery_main(Args& args) {
   DeliveryOptions options;
   args.integer("--threads", options.threads, 1, kMaxThreads, "that write");
-  args.real("--rate", options.rate, 0, 1e9, "operations per second and thread; 0: as fast as it goes");
+  args.real("--rate", options.rate, 0, 1e9,
+            "operations per second and thread; 0: as fast as it goes");
   args.real("--seconds", options.seconds, 0.1, 86400, "how long");
-  args.real("--stall", options.stall_s, 0, 3600, "seconds for which the reader stands still after a third of the time");
+  args.real("--stall", options.stall_s, 0, 3600,
+            "seconds for which the reader stands still after a third of the time");
   args.flag("--json", options.json, "print one JSON object");
   if (const auto status = args.parse()) return *status;
 
-  void* memory = mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* memory =
+      mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return 1;
   Board& board = *::new (memory) Board;
   const std::string session = fmt::format("delivery-{}", getpid());
@@ -217,7 +236,8 @@ int bench_delivery_main(Args& args) {
   std::fflush(nullptr);
   const pid_t writer = fork();
   if (writer == 0) _exit(writer_main(session, board, options));
-  while (board.ready.load() < options.threads && waitpid(writer, nullptr, WNOHANG) == 0) usleep(1000);
+  while (board.ready.load() < options.threads && waitpid(writer, nullptr, WNOHANG) == 0)
+    usleep(1000);
   MonitorOptions monitor_options;
   monitor_options.collect.sessions = {session};
   Monitor monitor(monitor_options);

@@ -1,6 +1,5 @@
-// peerscope bench overhead: what monitoring costs a collective. The same ranks, the levels in turn, round after round.
-#include <unistd.h>
-
+// peerscope bench overhead: what monitoring costs a collective. The same ranks, the levels in turn,
+// round after round.
 #include <atomic>
 #include <numeric>
 #include <random>
@@ -8,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "base/units.hpp"
 #include "cli/commands.hpp"
@@ -47,10 +47,12 @@ struct Plan {
 
 bool collective(Communicator& comm, std::vector<float>& tensor, std::uint64_t bytes) {
   const std::size_t count = std::max<std::size_t>(bytes / 4, 1);
-  return static_cast<bool>(comm.all_reduce({tensor.data(), count, Dtype::f32}, tensor.data(), ReduceOp::max));
+  return static_cast<bool>(
+      comm.all_reduce({tensor.data(), count, Dtype::f32}, tensor.data(), ReduceOp::max));
 }
 
-double measure(Communicator& comm, std::vector<float>& tensor, std::uint64_t bytes, int iterations, Plan& plan) {
+double measure(Communicator& comm, std::vector<float>& tensor, std::uint64_t bytes, int iterations,
+               Plan& plan) {
   if (!comm.barrier()) plan.failed.store(1);
   const std::int64_t before_ns = monotonic_ns();
   for (int i = 0; i < iterations; ++i) {
@@ -80,13 +82,18 @@ double lead(Communicator& comm, std::vector<float>& tensor, Row& row, Plan& plan
   return us;
 }
 
-int iterations_for(std::uint64_t bytes) { return static_cast<int>(std::clamp<std::uint64_t>(20'000'000 / (bytes + 20'000), 20, 1000)); }
+int iterations_for(std::uint64_t bytes) {
+  return static_cast<int>(std::clamp<std::uint64_t>(20'000'000 / (bytes + 20'000), 20, 1000));
+}
 
-std::vector<Row> measure_all(const OverheadOptions& options, std::vector<std::unique_ptr<Communicator>>& comms,
+std::vector<Row> measure_all(const OverheadOptions& options,
+                             std::vector<std::unique_ptr<Communicator>>& comms,
                              pscope_session* session, Plan& plan) {
   std::vector<Row> rows;
-  for (std::uint64_t bytes = options.least; bytes <= options.most; bytes *= 8) rows.push_back({bytes, iterations_for(bytes), {}});
-  if (rows.back().bytes != options.most) rows.push_back({options.most, iterations_for(options.most), {}});
+  for (std::uint64_t bytes = options.least; bytes <= options.most; bytes *= 8)
+    rows.push_back({bytes, iterations_for(bytes), {}});
+  if (rows.back().bytes != options.most)
+    rows.push_back({options.most, iterations_for(options.most), {}});
   std::vector<float> tensor(std::max<std::size_t>(options.most / 4, 1), 1.0F);
   std::mt19937 random(7);
   std::vector<std::size_t> order(kArmCount);
@@ -109,25 +116,32 @@ std::vector<Row> measure_all(const OverheadOptions& options, std::vector<std::un
   return rows;
 }
 
-// The median over rounds of (time of the arm / time of "off" in the same round): what drifts cancels out.
+// The median over rounds of (time of the arm / time of "off" in the same round): what drifts
+// cancels out.
 Spread ratio(const Row& row, std::size_t arm) {
   std::vector<double> ratios;
-  for (std::size_t i = 0; i < row.us[0].size(); ++i) ratios.push_back(row.us[arm][i] / row.us[0][i]);
+  for (std::size_t i = 0; i < row.us[0].size(); ++i)
+    ratios.push_back(row.us[arm][i] / row.us[0][i]);
   return spread_of(ratios);
 }
 
-// How far the median of equal things strays from 1: the larger of what was seen and its own standard error.
+// How far the median of equal things strays from 1: the larger of what was seen and its own
+// standard error.
 double noise_floor(const Row& row) {
   const Spread again = ratio(row, 1);
-  const double error = 1.253 * 1.4826 * again.mad / std::sqrt(static_cast<double>(std::max<std::size_t>(row.us[0].size(), 1)));
+  const double error = 1.253 * 1.4826 * again.mad /
+                       std::sqrt(static_cast<double>(std::max<std::size_t>(row.us[0].size(), 1)));
   return std::max(std::abs(again.median - 1.0), 2.0 * error);
 }
 
 nlohmann::json to_json(const std::vector<Row>& rows) {
   nlohmann::json out = {{"rows", nlohmann::json::array()}};
   for (const Row& row : rows) {
-    nlohmann::json entry = {{"bytes", row.bytes}, {"off_us", spread_of(row.us[0]).median}, {"off_min_us", spread_of(row.us[0]).least},
-                            {"noise_floor", noise_floor(row)}, {"iterations", row.iterations}};
+    nlohmann::json entry = {{"bytes", row.bytes},
+                            {"off_us", spread_of(row.us[0]).median},
+                            {"off_min_us", spread_of(row.us[0]).least},
+                            {"noise_floor", noise_floor(row)},
+                            {"iterations", row.iterations}};
     for (std::size_t arm = 2; arm < kArmCount; ++arm) {
       entry["ratio"][kArms[arm]] = ratio(row, arm).median;
       entry["min_ratio"][kArms[arm]] = spread_of(row.us[arm]).least / spread_of(row.us[0]).least;
@@ -140,14 +154,19 @@ nlohmann::json to_json(const std::vector<Row>& rows) {
 std::string percent(double ratio) { return fmt::format("{:+.1f} %", (ratio - 1.0) * 100.0); }
 
 void print_text(const std::vector<Row>& rows) {
-  std::vector<std::vector<std::string>> lines{{"all_reduce", "off", "basic", "detailed", "comprehensive", "noise floor"}};
+  std::vector<std::vector<std::string>> lines{
+      {"all_reduce", "off", "basic", "detailed", "comprehensive", "noise floor"}};
   for (const Row& row : rows) {
-    lines.push_back({format_bytes(row.bytes), fmt::format("{:.2f} µs", spread_of(row.us[0]).median), percent(ratio(row, 2).median),
-                     percent(ratio(row, 3).median), percent(ratio(row, 4).median), fmt::format("±{:.1f} %", noise_floor(row) * 100)});
+    lines.push_back({format_bytes(row.bytes), fmt::format("{:.2f} µs", spread_of(row.us[0]).median),
+                     percent(ratio(row, 2).median), percent(ratio(row, 3).median),
+                     percent(ratio(row, 4).median),
+                     fmt::format("±{:.1f} %", noise_floor(row) * 100)});
   }
   fmt::print("{}", table(lines, 1, terminal_style()));
-  fmt::print("  medians over rounds of the ratio to \"off\" in the same round; noise floor: off against off\n"
-             "  goals: basic ≤ 1 %, detailed ≤ 1 %, comprehensive ≤ 2 %, or within the noise floor\n");
+  fmt::print(
+      "  medians over rounds of the ratio to \"off\" in the same round; noise floor: off against "
+      "off\n"
+      "  goals: basic ≤ 1 %, detailed ≤ 1 %, comprehensive ≤ 2 %, or within the noise floor\n");
 }
 
 int bench_overhead_main(Args& args) {
@@ -182,7 +201,8 @@ int bench_overhead_main(Args& args) {
     if (comm) comms.push_back(std::move(*comm));
   }
   if (static_cast<int>(comms.size()) < options.ranks) {
-    fmt::print(stderr, "peerscope bench overhead: {}\n", world ? "a rank could not be opened" : world.error().message);
+    fmt::print(stderr, "peerscope bench overhead: {}\n",
+               world ? "a rank could not be opened" : world.error().message);
     return 1;
   }
   MonitorOptions monitor_options;
@@ -192,7 +212,8 @@ int bench_overhead_main(Args& args) {
   Plan plan;
   std::vector<std::thread> threads;
   for (int rank = 1; rank < options.ranks; ++rank) {
-    threads.emplace_back([&, rank] { follow(*comms[static_cast<std::size_t>(rank)], plan, options.most, rank); });
+    threads.emplace_back(
+        [&, rank] { follow(*comms[static_cast<std::size_t>(rank)], plan, options.most, rank); });
   }
   pin_to(0);
   const std::vector<Row> rows = measure_all(options, comms, session, plan);
@@ -207,7 +228,8 @@ int bench_overhead_main(Args& args) {
   } else {
     print_text(rows);
   }
-  if (plan.failed.load() != 0) fmt::print(stderr, "peerscope bench overhead: a collective failed; the figures are void\n");
+  if (plan.failed.load() != 0)
+    fmt::print(stderr, "peerscope bench overhead: a collective failed; the figures are void\n");
   return plan.failed.load() != 0 ? 1 : 0;
 }
 

@@ -1,7 +1,5 @@
-// peerscope bench record: what recording one operation costs, beside the two clock reads that nothing can do without.
-#include <sys/mman.h>
-#include <unistd.h>
-
+// peerscope bench record: what recording one operation costs, beside the two clock reads that
+// nothing can do without.
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -10,6 +8,8 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/units.hpp"
 #include "cli/commands.hpp"
@@ -22,8 +22,8 @@
 namespace peerscope {
 namespace {
 
-constexpr int kPairs = 1000;   // a burst
-constexpr int kPhases = 3;     // of an operation at comprehensive
+constexpr int kPairs = 1000;  // a burst
+constexpr int kPhases = 3;    // of an operation at comprehensive
 constexpr const char* kLevelNames[] = {"off", "basic", "detailed", "comprehensive"};
 
 struct Subject {  // one thing to measure: a burst of kPairs
@@ -88,7 +88,8 @@ class PrivateRing {
  public:
   explicit PrivateRing(Recorder& recorder) : recorder_(recorder) {
     constexpr std::size_t kBytes = ring_bytes(kFirstRingLog2);
-    void* memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    void* memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (memory == MAP_FAILED) return;
     writer_.recorder = &recorder;
     writer_.ring = static_cast<RingHeader*>(memory);
@@ -97,7 +98,8 @@ class PrivateRing {
   }
   void burst(const pscope_op& op) {
     for (int i = 0; i < kPairs; ++i) {
-      const pscope_token token = open_slot(recorder_, writer_, op, {static_cast<std::uint64_t>(i), 0, TokenType::timed, false});
+      const pscope_token token = open_slot(
+          recorder_, writer_, op, {static_cast<std::uint64_t>(i), 0, TokenType::timed, false});
       close_slot(recorder_, writer_, slot_of(token), PSCOPE_STATUS_OK);
     }
   }
@@ -112,7 +114,8 @@ struct Cold {
   double p50_ns = 0, p999_ns = 0;
 };
 
-// One pair every 100 µs, with 64 KiB of foreign memory written before: as in a program that does something else.
+// One pair every 100 µs, with 64 KiB of foreign memory written before: as in a program that does
+// something else.
 Cold cold(ClockSource clock, double ns_per_tick, const std::function<void()>& pair, int samples) {
   std::vector<unsigned char> foreign(64 * 1024);
   std::vector<double> ns;
@@ -130,7 +133,8 @@ Cold cold(ClockSource clock, double ns_per_tick, const std::function<void()>& pa
   return {quantile_of(ns, 0.5), quantile_of(ns, 0.999)};
 }
 
-// Operations per second of `threads` threads, each with its own ring: the best of a few rounds, and the middle one.
+// Operations per second of `threads` threads, each with its own ring: the best of a few rounds, and
+// the middle one.
 Spread rate(pscope_session* session, const pscope_op& op, int threads) {
   std::vector<double> rates;
   for (int round = 0; round < 7; ++round) {
@@ -151,7 +155,8 @@ Spread rate(pscope_session* session, const pscope_op& op, int threads) {
           pairs(session, op);
           count += kPairs;
         }
-        each[static_cast<std::size_t>(t)] = static_cast<double>(count) * 1e9 / static_cast<double>(end_ns - begin_ns);
+        each[static_cast<std::size_t>(t)] =
+            static_cast<double>(count) * 1e9 / static_cast<double>(end_ns - begin_ns);
       });
     }
     while (ready.load() < threads) std::this_thread::yield();
@@ -199,28 +204,35 @@ std::string row_note(const char* name) {
 
 void print_text(const Bench& bench, const nlohmann::json& out) {
   const double floor = bench.ns("two clock reads");
-  std::vector<std::vector<std::string>> rows{{"begin + end of one operation", "ns", "min", "max", "× floor", "goal"}};
+  std::vector<std::vector<std::string>> rows{
+      {"begin + end of one operation", "ns", "min", "max", "× floor", "goal"}};
   for (const Subject& subject : bench.subjects) {
     const Spread s = spread_of(subject.ns);
-    rows.push_back({subject.name, fmt::format("{:.2f}", s.median), fmt::format("{:.2f}", s.least), fmt::format("{:.2f}", s.most),
-                    fmt::format("{:.3f}", s.median / floor), row_note(subject.name)});
+    rows.push_back({subject.name, fmt::format("{:.2f}", s.median), fmt::format("{:.2f}", s.least),
+                    fmt::format("{:.2f}", s.most), fmt::format("{:.3f}", s.median / floor),
+                    row_note(subject.name)});
   }
   const Style style = terminal_style();
   fmt::print("{}\n", table(rows, 1, style));
   const auto& c = out["cold"];
-  fmt::print("  cold (10 k/s, caches used by others): two clock reads p50 {:.0f} ns, p99.9 {:.0f} ns;\n"
-             "  detailed p50 {:.0f} ns, p99.9 {:.0f} ns, from the first operation on (goals: p50 ≤ 1.5 ×, p99.9 ≤ 10 ×)\n",
-             c["two_clock_reads_p50_ns"].get<double>(), c["two_clock_reads_p999_ns"].get<double>(),
-             c["detailed_p50_ns"].get<double>(), c["detailed_p999_ns"].get<double>());
-  fmt::print("  rate at detailed: one thread {}, two threads {} ({:.2f} ×)\n", format_rate(out["rate_one_thread"].get<double>()),
-             format_rate(out["rate_two_threads"].get<double>()), out["thread_scaling"].get<double>());
-  fmt::print("  memory: segment {} for one thread, {} a ring\n", format_bytes(out["segment_bytes"].get<std::uint64_t>()),
+  fmt::print(
+      "  cold (10 k/s, caches used by others): two clock reads p50 {:.0f} ns, p99.9 {:.0f} ns;\n"
+      "  detailed p50 {:.0f} ns, p99.9 {:.0f} ns, from the first operation on (goals: p50 ≤ 1.5 ×, "
+      "p99.9 ≤ 10 ×)\n",
+      c["two_clock_reads_p50_ns"].get<double>(), c["two_clock_reads_p999_ns"].get<double>(),
+      c["detailed_p50_ns"].get<double>(), c["detailed_p999_ns"].get<double>());
+  fmt::print("  rate at detailed: one thread {}, two threads {} ({:.2f} ×)\n",
+             format_rate(out["rate_one_thread"].get<double>()),
+             format_rate(out["rate_two_threads"].get<double>()),
+             out["thread_scaling"].get<double>());
+  fmt::print("  memory: segment {} for one thread, {} a ring\n",
+             format_bytes(out["segment_bytes"].get<std::uint64_t>()),
              format_bytes(block_bytes(kFirstRingLog2)));
   for (const std::string& note : bench.notes) fmt::print("  note: {}\n", note);
 }
 
-void add_subjects(Bench& bench, const pscope_op& op, const Library& library, pscope_session* library_session,
-                  PrivateRing& ring) {
+void add_subjects(Bench& bench, const pscope_op& op, const Library& library,
+                  pscope_session* library_session, PrivateRing& ring) {
   pscope_session* session = bench.session;
   const ClockSource clock = bench.recorder->clock;
   const std::uint16_t phase = pscope_name(session, "phase");
@@ -229,30 +241,42 @@ void add_subjects(Bench& bench, const pscope_op& op, const Library& library, psc
     bench.subjects.push_back(
         {kLevelNames[level], [=] { at_level(session, level, [&] { pairs(session, op); }); }, {}});
   }
-  bench.subjects.push_back({"comprehensive", [=] { at_level(session, 3, [&] { pairs(session, op); }); }, {}});
-  bench.subjects.push_back({"five clock reads", [clock] { many_clock_reads(clock, 2 + kPhases); }, {}});
-  bench.subjects.push_back({"comprehensive, 3 phases",
-                            [=] { at_level(session, 3, [&] { pairs_with_phases(session, op, phase); }); }, {}});
-  if (ring.ready()) bench.subjects.push_back({"detailed, ring in private memory", [&ring, op] { ring.burst(op); }, {}});
+  bench.subjects.push_back(
+      {"comprehensive", [=] { at_level(session, 3, [&] { pairs(session, op); }); }, {}});
+  bench.subjects.push_back(
+      {"five clock reads", [clock] { many_clock_reads(clock, 2 + kPhases); }, {}});
+  bench.subjects.push_back(
+      {"comprehensive, 3 phases",
+       [=] { at_level(session, 3, [&] { pairs_with_phases(session, op, phase); }); },
+       {}});
+  if (ring.ready())
+    bench.subjects.push_back(
+        {"detailed, ring in private memory", [&ring, op] { ring.burst(op); }, {}});
   if (!library.ready()) {
-    bench.notes.push_back("the shared library was not found beside this binary: its rows are missing");
+    bench.notes.push_back(
+        "the shared library was not found beside this binary: its rows are missing");
     return;
   }
-  bench.subjects.push_back({"off, through the library", [=, &library] {
+  bench.subjects.push_back({"off, through the library",
+                            [=, &library] {
                               library.set_level(library_session, PSCOPE_LEVEL_OFF);
                               pairs_through(library, library_session, op);
-                            }, {}});
-  bench.subjects.push_back({"detailed, through the library", [=, &library] {
+                            },
+                            {}});
+  bench.subjects.push_back({"detailed, through the library",
+                            [=, &library] {
                               library.set_level(library_session, PSCOPE_LEVEL_DETAILED);
                               pairs_through(library, library_session, op);
-                            }, {}});
+                            },
+                            {}});
 }
 
 nlohmann::json results(Bench& bench, const pscope_op& op) {
   nlohmann::json out;
   out["two_clock_reads_ns"] = bench.ns("two clock reads");
   for (const char* level : kLevelNames) out["pair_ns"][level] = bench.ns(level);
-  for (const Subject& subject : bench.subjects) out["subjects"][subject.name] = spread_json(spread_of(subject.ns));
+  for (const Subject& subject : bench.subjects)
+    out["subjects"][subject.name] = spread_json(spread_of(subject.ns));
   pscope_session* session = bench.session;
   pscope_set_level(session, PSCOPE_LEVEL_DETAILED);
   const Spread one = rate(session, op, 1);
@@ -274,20 +298,28 @@ nlohmann::json cold_results(const pscope_op& op, int samples) {
   pscope_session* session = pscope_open(&options, nullptr);
   Recorder& recorder = *as_recorder(session);
   const ClockSource clock = recorder.clock;
-  const Cold floor = cold(clock, recorder.ns_per_tick, [clock] {
-    std::uint64_t a = ticks_now(clock);
-    std::uint64_t b = ticks_now(clock);
-    asm volatile("" : : "r"(a), "r"(b));
-  }, samples);
-  const Cold detailed = cold(clock, recorder.ns_per_tick, [session, &op] {
-    const pscope_token token = pscope_op_begin(session, &op);
-    pscope_op_end(session, token, PSCOPE_STATUS_OK);
-  }, samples);
+  const Cold floor = cold(
+      clock, recorder.ns_per_tick,
+      [clock] {
+        std::uint64_t a = ticks_now(clock);
+        std::uint64_t b = ticks_now(clock);
+        asm volatile("" : : "r"(a), "r"(b));
+      },
+      samples);
+  const Cold detailed = cold(
+      clock, recorder.ns_per_tick,
+      [session, &op] {
+        const pscope_token token = pscope_op_begin(session, &op);
+        pscope_op_end(session, token, PSCOPE_STATUS_OK);
+      },
+      samples);
   const std::string path = pscope_segment_path(session);
   pscope_close(session);
   if (!path.empty()) unlink(path.c_str());
-  return {{"two_clock_reads_p50_ns", floor.p50_ns}, {"two_clock_reads_p999_ns", floor.p999_ns},
-          {"detailed_p50_ns", detailed.p50_ns}, {"detailed_p999_ns", detailed.p999_ns}};
+  return {{"two_clock_reads_p50_ns", floor.p50_ns},
+          {"two_clock_reads_p999_ns", floor.p999_ns},
+          {"detailed_p50_ns", detailed.p50_ns},
+          {"detailed_p999_ns", detailed.p999_ns}};
 }
 
 int bench_record_main(Args& args) {
@@ -326,7 +358,8 @@ int bench_record_main(Args& args) {
   pscope_get_stats(bench.session, &stats);
 
   Library library;
-  pscope_session* library_session = library.ready() ? library.open("bench record (library)") : nullptr;
+  pscope_session* library_session =
+      library.ready() ? library.open("bench record (library)") : nullptr;
   PrivateRing ring(*bench.recorder);
   add_subjects(bench, op, library, library_session, ring);
   for (int round = 0; round < rounds; ++round) {

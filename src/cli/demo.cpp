@@ -1,6 +1,4 @@
 // peerscope demo: see in five seconds what this is for.
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -9,6 +7,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "base/units.hpp"
 #include "cli/commands.hpp"
@@ -42,16 +41,18 @@ bool read_slow_rank(DemoOptions& options) {
   }
   char* end = nullptr;
   const long rank = std::strtol(options.slow_rank.c_str(), &end, 10);
-  if (options.slow_rank.empty() || *end != '\0' || rank < 0 || rank >= options.work.ranks) return false;
+  if (options.slow_rank.empty() || *end != '\0' || rank < 0 || rank >= options.work.ranks)
+    return false;
   options.work.slow_rank = static_cast<int>(rank);
   return true;
 }
 
 void print_heading(const DemoOptions& options) {
   const WorkloadOptions& work = options.work;
-  fmt::print("  {} ranks on host memory · all_reduce {} × {} per token · {:.3g} s", work.ranks, format_bytes(work.bytes),
-             2 * work.layers, work.duration_s);
-  if (work.slow_rank >= 0) fmt::print(" · rank {} is slowed after {:.3g} s", work.slow_rank, work.slow_after_s);
+  fmt::print("  {} ranks on host memory · all_reduce {} × {} per token · {:.3g} s", work.ranks,
+             format_bytes(work.bytes), 2 * work.layers, work.duration_s);
+  if (work.slow_rank >= 0)
+    fmt::print(" · rank {} is slowed after {:.3g} s", work.slow_rank, work.slow_after_s);
   fmt::print("\n\n");
   std::fflush(stdout);
 }
@@ -65,7 +66,8 @@ void print_progress(const Snapshot& snapshot, double elapsed_s, double duration_
   for (int i = 0; i < kWidth; ++i) bar += i < filled ? "█" : "░";
   std::uint64_t operations = 0;
   for (const ProcessView& process : snapshot.processes) operations += process.operations;
-  fmt::print("\r  {} {:.1f} of {:.3g} s · {} operations · {} \x1b[K", bar, elapsed_s, duration_s, format_count(operations),
+  fmt::print("\r  {} {:.1f} of {:.3g} s · {} operations · {} \x1b[K", bar, elapsed_s, duration_s,
+             format_count(operations),
              format_rate(elapsed_s > 0 ? static_cast<double>(operations) / elapsed_s : 0));
   std::fflush(stdout);
 }
@@ -85,20 +87,25 @@ Seen watch(MonitorThread& monitor, const DemoOptions& options) {
     seen.last = monitor.latest();
     const std::int64_t start_ns = workload_start_ns();
     const double elapsed_s =
-        start_ns == 0 ? 0 : static_cast<double>(static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC)) - start_ns) / 1e9;
+        start_ns == 0
+            ? 0
+            : static_cast<double>(static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC)) - start_ns) /
+                  1e9;
     if (seen.first_finding_s < 0 && start_ns != 0 && names_straggler(*seen.last)) {
       seen.first_finding_s = elapsed_s;
       if (!options.json && !options.quiet) {
-        fmt::print("{}  {:.1f} s after the start:\n{}\n", live ? "\r\x1b[K" : "", elapsed_s, verdict(*seen.last, style));
+        fmt::print("{}  {:.1f} s after the start:\n{}\n", live ? "\r\x1b[K" : "", elapsed_s,
+                   verdict(*seen.last, style));
         std::fflush(stdout);
       }
     }
     if (live && start_ns != 0) print_progress(*seen.last, elapsed_s, options.work.duration_s);
     if (elapsed_s >= options.work.duration_s || stop_requested()) break;
     const auto& processes = seen.last->processes;
-    const bool over = !processes.empty() && processes.size() == static_cast<std::size_t>(options.work.ranks) &&
-                      std::none_of(processes.begin(), processes.end(),
-                                   [](const ProcessView& p) { return p.state == ProcessState::live; });
+    const bool over =
+        !processes.empty() && processes.size() == static_cast<std::size_t>(options.work.ranks) &&
+        std::none_of(processes.begin(), processes.end(),
+                     [](const ProcessView& p) { return p.state == ProcessState::live; });
     if (over) break;
   }
   if (live) fmt::print("\r\x1b[K");
@@ -107,7 +114,8 @@ Seen watch(MonitorThread& monitor, const DemoOptions& options) {
 
 nlohmann::json demo_json(const Seen& seen) {
   nlohmann::json out = to_json(*seen.last);
-  out["first_finding_s"] = seen.first_finding_s < 0 ? nlohmann::json(nullptr) : nlohmann::json(seen.first_finding_s);
+  out["first_finding_s"] =
+      seen.first_finding_s < 0 ? nlohmann::json(nullptr) : nlohmann::json(seen.first_finding_s);
   return out;
 }
 
@@ -118,7 +126,8 @@ int finish(const DemoOptions& options, const Seen& seen) {
     std::ofstream file(options.out);
     file << json.dump(2) << '\n';
     if (!file.flush()) {
-      fmt::print(stderr, "peerscope demo: cannot write {}: {}\n", options.out, std::strerror(errno));
+      fmt::print(stderr, "peerscope demo: cannot write {}: {}\n", options.out,
+                 std::strerror(errno));
       return 2;
     }
   }
@@ -127,8 +136,10 @@ int finish(const DemoOptions& options, const Seen& seen) {
   } else if (options.quiet) {
     fmt::print("{}", verdict(*seen.last, style));
   } else {
-    fmt::print("{}\n  next: peerscope report   peerscope top   peerscope run -- CMD   peerscope bench record\n",
-               report(*seen.last, style));
+    fmt::print(
+        "{}\n  next: peerscope report   peerscope top   peerscope run -- CMD   peerscope bench "
+        "record\n",
+        report(*seen.last, style));
   }
   return 0;
 }
@@ -137,22 +148,27 @@ int demo_main(Args& args) {
   DemoOptions options;
   args.integer("--ranks", options.work.ranks, 2, 64, "processes that talk to each other");
   args.real("--duration", options.work.duration_s, 0.5, 86400, "seconds");
-  args.text("--slow-rank", options.slow_rank, "the rank that becomes slow, or none (default: 2, or the last)");
-  args.real("--slow-after", options.slow_after_s, -1, 86400, "seconds (default: half of the duration, at most 1.5)");
+  args.text("--slow-rank", options.slow_rank,
+            "the rank that becomes slow, or none (default: 2, or the last)");
+  args.real("--slow-after", options.slow_after_s, -1, 86400,
+            "seconds (default: half of the duration, at most 1.5)");
   args.real("--slow-by", options.work.slow_by_us, 0, 1e6, "microseconds before each all_reduce");
-  args.choice("-l,--level", options.work.level, {"off", "basic", "detailed", "comprehensive"}, "how much is recorded");
+  args.choice("-l,--level", options.work.level, {"off", "basic", "detailed", "comprehensive"},
+              "how much is recorded");
   args.text("-o,--out", options.out, "write the report as JSON to this file");
   args.flag("--json", options.json, "print one JSON object");
   args.flag("-q,--quiet", options.quiet, "print the verdict only");
   if (const auto status = args.parse()) return *status;
-  if (options.slow_rank == "2" && options.work.ranks < 3) options.slow_rank = std::to_string(options.work.ranks - 1);
+  if (options.slow_rank == "2" && options.work.ranks < 3)
+    options.slow_rank = std::to_string(options.work.ranks - 1);
   if (!read_slow_rank(options)) {
-    fmt::print(stderr, "peerscope demo: --slow-rank {}: there are ranks 0 to {}, or none\n", options.slow_rank,
-               options.work.ranks - 1);
+    fmt::print(stderr, "peerscope demo: --slow-rank {}: there are ranks 0 to {}, or none\n",
+               options.slow_rank, options.work.ranks - 1);
     return 2;
   }
   WorkloadOptions& work = options.work;
-  work.slow_after_s = options.slow_after_s >= 0 ? options.slow_after_s : std::min(work.duration_s / 2, 1.5);
+  work.slow_after_s =
+      options.slow_after_s >= 0 ? options.slow_after_s : std::min(work.duration_s / 2, 1.5);
   work.session = fmt::format("demo-{}", getpid());
   if (!options.json && !options.quiet) print_heading(options);
   prune_sessions(600'000'000'000);
@@ -169,7 +185,8 @@ int demo_main(Args& args) {
   const WorkloadEnd end = finish_workload(*ranks, stop_requested());
   seen.last = monitor.stop();
   if (end.failed > 0) {
-    fmt::print(stderr, "peerscope demo: {} of {} ranks failed: {}\n", end.failed, work.ranks, end.why);
+    fmt::print(stderr, "peerscope demo: {} of {} ranks failed: {}\n", end.failed, work.ranks,
+               end.why);
   }
   const int status = finish(options, seen);
   return end.failed > 0 ? 1 : status;

@@ -1,10 +1,10 @@
 #include "cli/library.hpp"
 
-#include <dlfcn.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <system_error>
+
+#include <dlfcn.h>
+#include <unistd.h>
 
 namespace peerscope {
 namespace {
@@ -24,9 +24,10 @@ Library::Library() {
   const std::filesystem::path path = self.parent_path().parent_path() / "lib" / "libpeerscope.so.1";
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return;
-  const bool all = find(library, "pscope_close", close_) && find(library, "pscope_set_level", set_level_) &&
-                   find(library, "pscope_segment_path", segment_path_) && find(library, "pscope_op_begin_", begin_) &&
-                   find(library, "pscope_op_end_", end_);
+  const bool all =
+      find(library, "pscope_close", close_) && find(library, "pscope_set_level", set_level_) &&
+      find(library, "pscope_segment_path", segment_path_) &&
+      find(library, "pscope_op_begin_", begin_) && find(library, "pscope_op_end_", end_);
   if (all) find(library, "pscope_open", open_);
 }
 

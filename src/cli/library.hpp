@@ -1,4 +1,5 @@
-// The shared library as another program would meet it: found beside this binary, loaded, called through pointers.
+// The shared library as another program would meet it: found beside this binary, loaded, called
+// through pointers.
 #pragma once
 
 #include <string>
@@ -17,8 +18,12 @@ class Library {
   void set_level(pscope_session* session, int level) const { set_level_(session, level); }
 
   // What the header's inline functions do, with the library's functions behind them.
-  pscope_token begin(pscope_session* session, const pscope_op* op) const { return begin_(session, op); }
-  void end(pscope_session* session, pscope_token token, int status) const { end_(session, token, status); }
+  pscope_token begin(pscope_session* session, const pscope_op* op) const {
+    return begin_(session, op);
+  }
+  void end(pscope_session* session, pscope_token token, int status) const {
+    end_(session, token, status);
+  }
 
  private:
   decltype(&pscope_open) open_ = nullptr;

@@ -14,18 +14,21 @@ namespace peerscope {
 namespace {
 
 std::vector<const Command*> all_commands() {
-  std::vector<const Command*> commands{&kDemoCommand,        &kRunCommand,           &kTopCommand,         &kReportCommand,
-                                       &kSessionsCommand,    &kBenchRecordCommand,   &kBenchDeliveryCommand,
-                                       &kBenchOverheadCommand};
-  for (int i = 0; i < kBenchCollectiveCommandCount; ++i) commands.push_back(&kBenchCollectiveCommands[i]);
+  std::vector<const Command*> commands{
+      &kDemoCommand,     &kRunCommand,         &kTopCommand,           &kReportCommand,
+      &kSessionsCommand, &kBenchRecordCommand, &kBenchDeliveryCommand, &kBenchOverheadCommand};
+  for (int i = 0; i < kBenchCollectiveCommandCount; ++i)
+    commands.push_back(&kBenchCollectiveCommands[i]);
   return commands;
 }
 
 void print_help(FILE* out, const std::string& prefix) {
   if (prefix.empty()) {
-    fmt::print(out, "peerscope {}: see, prove and mend how GPUs talk to each other.\n\n", pscope_version());
+    fmt::print(out, "peerscope {}: see, prove and mend how GPUs talk to each other.\n\n",
+               pscope_version());
   }
-  fmt::print(out, "Usage: peerscope {}COMMAND [OPTIONS]\n\nCommands:\n", prefix.empty() ? "" : prefix + " ");
+  fmt::print(out, "Usage: peerscope {}COMMAND [OPTIONS]\n\nCommands:\n",
+             prefix.empty() ? "" : prefix + " ");
   for (const Command* command : all_commands()) {
     const std::string path = command->info.path;
     if (!prefix.empty() && path.rfind(prefix + " ", 0) != 0) continue;
@@ -66,7 +69,8 @@ int run(const std::vector<std::string>& words) {
   }
   if (words[0] == "bench") {
     const bool asked = words.size() > 1 && (words[1] == "--help" || words[1] == "-h");
-    if (words.size() > 1 && !asked) fmt::print(stderr, "peerscope bench: there is no benchmark '{}'\n\n", words[1]);
+    if (words.size() > 1 && !asked)
+      fmt::print(stderr, "peerscope bench: there is no benchmark '{}'\n\n", words[1]);
     print_help(asked ? stdout : stderr, "bench");
     return asked ? 0 : 2;
   }
@@ -81,7 +85,8 @@ int main(int count, char** words) {
   try {
     return peerscope::run({words + 1, words + count});
   } catch (const std::exception& error) {
-    fmt::print(stderr, "peerscope: {}. This is a fault of peerscope; please report it\n", error.what());
+    fmt::print(stderr, "peerscope: {}. This is a fault of peerscope; please report it\n",
+               error.what());
     return 70;
   }
 }

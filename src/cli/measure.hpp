@@ -1,11 +1,11 @@
 // Small tools of the benchmarks: repeat, sort, quote the middle and the spread.
 #pragma once
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <vector>
+
+#include <sched.h>
 
 #include "record/ticks.hpp"
 
@@ -28,7 +28,8 @@ inline Spread spread_of(std::vector<double> values) {
   spread.median = middle_of(values);
   spread.least = *std::min_element(values.begin(), values.end());
   spread.most = *std::max_element(values.begin(), values.end());
-  for (double& value : values) value = value > spread.median ? value - spread.median : spread.median - value;
+  for (double& value : values)
+    value = value > spread.median ? value - spread.median : spread.median - value;
   spread.mad = middle_of(values);
   return spread;
 }

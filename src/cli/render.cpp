@@ -1,13 +1,12 @@
 #include "cli/render.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <map>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/units.hpp"
 #include "model/size_class.hpp"
@@ -65,7 +64,8 @@ const char* colour_of(Severity severity) {
 // "transfer_p50_host_ns" 12300 -> "transfer p50 host 12.3 µs"
 std::string evidence_text(const std::string& key, double value) {
   const auto ends = [&key](std::string_view tail) {
-    return key.size() > tail.size() && key.compare(key.size() - tail.size(), tail.size(), tail) == 0;
+    return key.size() > tail.size() &&
+           key.compare(key.size() - tail.size(), tail.size(), tail) == 0;
   };
   std::string words = key;
   std::string figure;
@@ -97,8 +97,10 @@ std::string finding_text(const Finding& finding, const Style& style) {
   std::string out = "  " + paint(style, colour_of(finding.severity), mark(finding.severity)) + " " +
                     paint(style, "1", wrap(finding.sentence, width, "    ")) + "\n";
   std::string evidence;
-  for (const auto& [key, value] : finding.evidence) evidence += (evidence.empty() ? "" : " · ") + evidence_text(key, value);
-  evidence += fmt::format("{}confidence {:.0f} %", evidence.empty() ? "" : " · ", finding.confidence * 100.0);
+  for (const auto& [key, value] : finding.evidence)
+    evidence += (evidence.empty() ? "" : " · ") + evidence_text(key, value);
+  evidence += fmt::format("{}confidence {:.0f} %", evidence.empty() ? "" : " · ",
+                          finding.confidence * 100.0);
   out += "    " + paint(style, "2", wrap(evidence, width, "    ")) + "\n";
   if (!finding.action.empty()) out += "    → " + wrap(finding.action, width - 2, "      ") + "\n";
   return out;
@@ -121,10 +123,12 @@ Style terminal_style() {
 }
 
 std::size_t columns(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left, const Style& style) {
+std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left,
+                  const Style& style) {
   if (rows.empty()) return {};
   std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows) {
@@ -133,7 +137,8 @@ std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t
   std::string out;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     std::string line = " ";
-    for (std::size_t i = 0; i < rows[r].size(); ++i) line += " " + pad(rows[r][i], widths[i] + (i > 0 ? 1 : 0), i < left);
+    for (std::size_t i = 0; i < rows[r].size(); ++i)
+      line += " " + pad(rows[r][i], widths[i] + (i > 0 ? 1 : 0), i < left);
     line.erase(line.find_last_not_of(' ') + 1);
     out += (r == 0 ? paint(style, "2", line) : line) + "\n";
   }
@@ -146,13 +151,14 @@ std::string verdict(const Snapshot& snapshot, const Style& style) {
   if (!out.empty()) return out;
   const bool any = snapshot.aggregates && snapshot.aggregates->totals.operations > 0;
   if (!any) return "  – No operation was recorded, so there is nothing to judge.\n";
-  return "  " + paint(style, "32;1", "●") + " Nothing stands out: no rank waits for another more than the noise explains.\n";
+  return "  " + paint(style, "32;1", "●") +
+         " Nothing stands out: no rank waits for another more than the noise explains.\n";
 }
 
 std::string operations_table(const Snapshot& snapshot, const Style& style) {
   if (!snapshot.aggregates || snapshot.aggregates->operations.empty()) return {};
-  std::vector<std::vector<std::string>> rows{
-      {"operation", "algorithm", "size", "count", "p50", "p99", "transfer", "skew", "busbw", "errors"}};
+  std::vector<std::vector<std::string>> rows{{"operation", "algorithm", "size", "count", "p50",
+                                              "p99", "transfer", "skew", "busbw", "errors"}};
   std::size_t hidden = 0;
   for (const OperationRow& row : snapshot.aggregates->operations) {
     if (rows.size() > kMostRows) {
@@ -162,21 +168,25 @@ std::string operations_table(const Snapshot& snapshot, const Style& style) {
     const OperationStats& s = row.windows.in(Window::all);
     const Distribution& d = s.device.known() ? s.device : s.host;
     const std::string size = row.other ? "other" : format_bytes(size_class_top(row.size_class));
-    rows.push_back({row.other ? "other" : std::string(name(row.kind)),
-                    row.algorithm == Algorithm::unknown ? kUnknownText : std::string(name(row.algorithm)), size,
-                    format_count(s.count), duration_or_dash(d.p50_ns), duration_or_dash(d.p99_ns),
-                    duration_or_dash(s.transfer.p50_ns), duration_or_dash(s.skew.p50_ns),
-                    s.busbw_bytes_per_s > 0 ? format_bandwidth(s.busbw_bytes_per_s) : kUnknownText, format_count(s.errors)});
+    rows.push_back(
+        {row.other ? "other" : std::string(name(row.kind)),
+         row.algorithm == Algorithm::unknown ? kUnknownText : std::string(name(row.algorithm)),
+         size, format_count(s.count), duration_or_dash(d.p50_ns), duration_or_dash(d.p99_ns),
+         duration_or_dash(s.transfer.p50_ns), duration_or_dash(s.skew.p50_ns),
+         s.busbw_bytes_per_s > 0 ? format_bandwidth(s.busbw_bytes_per_s) : kUnknownText,
+         format_count(s.errors)});
   }
   std::string out = table(rows, 2, style);
   if (hidden > 0) out += fmt::format("  and {} more: see --json\n", hidden);
-  return out + paint(style, "2", "  times are medians on the host's clock unless said otherwise; sizes are of powers of two\n");
+  return out + paint(style, "2",
+                     "  times are medians on the host's clock unless said otherwise; sizes are of "
+                     "powers of two\n");
 }
 
 std::string ranks_table(const Snapshot& snapshot, const Style& style) {
   if (!snapshot.aggregates || snapshot.aggregates->ranks.empty()) return {};
-  std::vector<std::vector<std::string>> rows{
-      {"communicator", "rank", "collectives", "late p50", "late p99", "last", "waited", "made others wait"}};
+  std::vector<std::vector<std::string>> rows{{"communicator", "rank", "collectives", "late p50",
+                                              "late p99", "last", "waited", "made others wait"}};
   std::size_t hidden = 0;
   for (const RankRow& row : snapshot.aggregates->ranks) {
     const RankStats& s = row.windows.in(Window::all);
@@ -186,16 +196,19 @@ std::string ranks_table(const Snapshot& snapshot, const Style& style) {
       continue;
     }
     const double whole = s.communication_ns > 0 ? s.communication_ns : 1;
-    rows.push_back({comm_name(snapshot, row.comm), fmt::format("{}", row.rank), format_count(s.collectives),
+    rows.push_back({comm_name(snapshot, row.comm), fmt::format("{}", row.rank),
+                    format_count(s.collectives),
                     s.lateness_samples > 0 ? format_duration(s.lateness_p50_ns) : kUnknownText,
                     s.lateness_samples > 0 ? format_duration(s.lateness_p99_ns) : kUnknownText,
-                    format_percent(s.last_share()), format_percent(s.wait_ns / whole), format_percent(s.waiting_share)});
+                    format_percent(s.last_share()), format_percent(s.wait_ns / whole),
+                    format_percent(s.waiting_share)});
   }
   if (rows.size() == 1) return {};
   std::string out = table(rows, 1, style);
   if (hidden > 0) out += fmt::format("  and {} more: see --json\n", hidden);
   return out + paint(style, "2",
-                     "  late: arrival against the median of the other ranks; waited: share of its own communication time;\n"
+                     "  late: arrival against the median of the other ranks; waited: share of its "
+                     "own communication time;\n"
                      "  made others wait: share of all ranks' communication time, host clock\n");
 }
 
@@ -216,24 +229,30 @@ std::string pairs_matrix(const Snapshot& snapshot, const Style& style) {
     for (std::uint16_t to = 0; to <= most; ++to) {
       const auto cell = cells.find({from, to});
       const bool known = cell != cells.end() && cell->second->bandwidth_bytes_per_s > 0;
-      rows.back().push_back(from == to ? "·" : known ? format_bandwidth(cell->second->bandwidth_bytes_per_s) : kUnknownText);
+      rows.back().push_back(from == to ? "·"
+                            : known    ? format_bandwidth(cell->second->bandwidth_bytes_per_s)
+                                       : kUnknownText);
     }
   }
-  return fmt::format("  pairs of {} (bytes over the median time)\n", comm_name(snapshot, comm)) + table(rows, 1, style);
+  return fmt::format("  pairs of {} (bytes over the median time)\n", comm_name(snapshot, comm)) +
+         table(rows, 1, style);
 }
 
 std::string in_flight_table(const Snapshot& snapshot, const Style& style) {
   if (snapshot.in_flight.empty()) return {};
-  std::vector<std::vector<std::string>> rows{{"in flight", "communicator", "rank", "sequence", "size", "for", "since", "process"}};
+  std::vector<std::vector<std::string>> rows{
+      {"in flight", "communicator", "rank", "sequence", "size", "for", "since", "process"}};
   for (const InFlight& entry : snapshot.in_flight) {
     if (rows.size() > kMostRows) break;
     const Op& op = entry.op;
     const bool known = op.process < snapshot.processes.size();
     const std::string state = known ? name(snapshot.processes[op.process].state) : "?";
     rows.push_back({std::string(name(op.kind)), comm_name(snapshot, op.comm),
-                    op.rank == kNoRank ? kUnknownText : fmt::format("{}", op.rank), fmt::format("#{}", op.sequence),
-                    format_bytes(op.bytes), format_duration(static_cast<double>(entry.age_ns)),
-                    time_of_day(op.begin_ns + snapshot.real_offset_ns), fmt::format("{} ({})", entry.pid, state)});
+                    op.rank == kNoRank ? kUnknownText : fmt::format("{}", op.rank),
+                    fmt::format("#{}", op.sequence), format_bytes(op.bytes),
+                    format_duration(static_cast<double>(entry.age_ns)),
+                    time_of_day(op.begin_ns + snapshot.real_offset_ns),
+                    fmt::format("{} ({})", entry.pid, state)});
   }
   std::string out = table(rows, 2, style);
   if (snapshot.in_flight.size() + 1 > rows.size()) {
@@ -245,11 +264,13 @@ std::string in_flight_table(const Snapshot& snapshot, const Style& style) {
 std::string details(const Snapshot& snapshot, const Style& style) {
   std::string out;
   if (!snapshot.phases.empty()) {
-    std::vector<std::vector<std::string>> rows{{"operation", "phase", "count", "p50 host", "p99 host", "total"}};
+    std::vector<std::vector<std::string>> rows{
+        {"operation", "phase", "count", "p50 host", "p99 host", "total"}};
     for (const PhaseView& p : snapshot.phases) {
       if (rows.size() > kMostRows) break;
-      rows.push_back({std::string(name(p.kind)), p.name, format_count(p.count), format_duration(p.p50_ns),
-                      format_duration(p.p99_ns), format_duration(p.total_ns)});
+      rows.push_back({std::string(name(p.kind)), p.name, format_count(p.count),
+                      format_duration(p.p50_ns), format_duration(p.p99_ns),
+                      format_duration(p.total_ns)});
     }
     out += table(rows, 2, style) + "\n";
   }
@@ -257,16 +278,19 @@ std::string details(const Snapshot& snapshot, const Style& style) {
     std::vector<std::vector<std::string>> rows{{"called from", "operation", "count"}};
     for (const CallSiteView& c : snapshot.call_sites) {
       if (rows.size() > 6) break;
-      rows.push_back({c.site.size() > 56 ? c.site.substr(0, 55) + "…" : c.site, std::string(name(c.kind)), format_count(c.count)});
+      rows.push_back({c.site.size() > 56 ? c.site.substr(0, 55) + "…" : c.site,
+                      std::string(name(c.kind)), format_count(c.count)});
     }
     out += table(rows, 2, style) + "\n";
   }
   if (!snapshot.metrics.empty()) {
     std::vector<std::vector<std::string>> rows{{"metric", "type", "value", "count", "p50", "p99"}};
     for (const MetricView& m : snapshot.metrics) {
-      const auto quantile = [](double v) { return v < 0 ? std::string(kUnknownText) : fmt::format("{:.4g}", v); };
-      rows.push_back({m.name, name(m.type), fmt::format("{:.6g} {}", m.value, m.unit), format_count(m.count), quantile(m.p50),
-                      quantile(m.p99)});
+      const auto quantile = [](double v) {
+        return v < 0 ? std::string(kUnknownText) : fmt::format("{:.4g}", v);
+      };
+      rows.push_back({m.name, name(m.type), fmt::format("{:.6g} {}", m.value, m.unit),
+                      format_count(m.count), quantile(m.p50), quantile(m.p99)});
     }
     out += table(rows, 2, style) + "\n";
   }
@@ -277,22 +301,26 @@ std::string monitor_line(const Snapshot& snapshot) {
   std::string level = "–";
   if (!snapshot.processes.empty()) level = name(snapshot.processes.front().level);
   return fmt::format("  monitor: level {} · overhead {} · lost {} · dropped {}\n", level,
-                     format_percent(snapshot.overhead_fraction), format_count(snapshot.lost), format_count(snapshot.dropped));
+                     format_percent(snapshot.overhead_fraction), format_count(snapshot.lost),
+                     format_count(snapshot.dropped));
 }
 
 std::string sessions_table(const Snapshot& snapshot, const Style& style) {
-  std::vector<std::vector<std::string>> rows{{"session", "process", "pid", "state", "level", "operations", "errors", "started"}};
+  std::vector<std::vector<std::string>> rows{
+      {"session", "process", "pid", "state", "level", "operations", "errors", "started"}};
   for (const ProcessView& p : snapshot.processes) {
-    rows.push_back({p.session, p.name, fmt::format("{}", p.pid), name(p.state), std::string(name(p.level)),
-                    format_count(p.operations), format_count(p.errors), time_of_day(p.created_real_ns)});
+    rows.push_back({p.session, p.name, fmt::format("{}", p.pid), name(p.state),
+                    std::string(name(p.level)), format_count(p.operations), format_count(p.errors),
+                    time_of_day(p.created_real_ns)});
   }
   return table(rows, 2, style);
 }
 
 std::string report(const Snapshot& snapshot, const Style& style) {
   std::string out = verdict(snapshot, style) + "\n";
-  for (const std::string& part : {in_flight_table(snapshot, style), operations_table(snapshot, style),
-                                  ranks_table(snapshot, style), pairs_matrix(snapshot, style)}) {
+  for (const std::string& part :
+       {in_flight_table(snapshot, style), operations_table(snapshot, style),
+        ranks_table(snapshot, style), pairs_matrix(snapshot, style)}) {
     if (!part.empty()) out += part + "\n";
   }
   return out + details(snapshot, style) + monitor_line(snapshot);

@@ -18,14 +18,17 @@ Style terminal_style();  // of standard output: colour only on a terminal, and n
 std::size_t columns(const std::string& text);
 
 // A table: the first row is the heading; columns before `left` are flush left, the others right.
-std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left, const Style& style);
+std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left,
+                  const Style& style);
 
-std::string verdict(const Snapshot& snapshot, const Style& style);          // findings, or that all is well
-std::string operations_table(const Snapshot& snapshot, const Style& style);  // per operation and size
-std::string ranks_table(const Snapshot& snapshot, const Style& style);       // arrival of ranks
-std::string pairs_matrix(const Snapshot& snapshot, const Style& style);      // bandwidth between ranks
+std::string verdict(const Snapshot& snapshot, const Style& style);  // findings, or that all is well
+std::string operations_table(const Snapshot& snapshot,
+                             const Style& style);                        // per operation and size
+std::string ranks_table(const Snapshot& snapshot, const Style& style);   // arrival of ranks
+std::string pairs_matrix(const Snapshot& snapshot, const Style& style);  // bandwidth between ranks
 std::string in_flight_table(const Snapshot& snapshot, const Style& style);
-std::string details(const Snapshot& snapshot, const Style& style);  // phases, call sites, metrics, if there are any
+std::string details(const Snapshot& snapshot,
+                    const Style& style);  // phases, call sites, metrics, if there are any
 std::string monitor_line(const Snapshot& snapshot);  // what the monitor itself cost and missed
 std::string sessions_table(const Snapshot& snapshot, const Style& style);
 

@@ -33,7 +33,8 @@ int report_main(Args& args) {
   monitor.poll();
   if (!monitor.collector().any_live()) monitor.finish();
   const auto snapshot = monitor.snapshot();
-  for (const std::string& problem : monitor.collector().problems()) fmt::print(stderr, "peerscope report: skipped {}\n", problem);
+  for (const std::string& problem : monitor.collector().problems())
+    fmt::print(stderr, "peerscope report: skipped {}\n", problem);
   if (json) {
     fmt::print("{}\n", to_json(*snapshot).dump(2));
   } else {
@@ -46,12 +47,11 @@ int report_main(Args& args) {
 
 }  // namespace
 
-const Command kReportCommand{
-    {"report", "what happened in a session: live, just ended, or killed",
-     "  peerscope report                 the newest session\n"
-     "  peerscope report demo-4711       that session\n"
-     "  peerscope report --json | jq .findings\n",
-     ""},
-    report_main};
+const Command kReportCommand{{"report", "what happened in a session: live, just ended, or killed",
+                              "  peerscope report                 the newest session\n"
+                              "  peerscope report demo-4711       that session\n"
+                              "  peerscope report --json | jq .findings\n",
+                              ""},
+                             report_main};
 
 }  // namespace peerscope

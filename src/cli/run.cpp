@@ -1,7 +1,5 @@
-// peerscope run -- CMD: a session for a child that records, watched while it runs, reported when it ends.
-#include <sys/wait.h>
-#include <unistd.h>
-
+// peerscope run -- CMD: a session for a child that records, watched while it runs, reported when it
+// ends.
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -10,6 +8,8 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cli/commands.hpp"
 #include "cli/render.hpp"
@@ -36,11 +36,13 @@ pid_t start(const RunOptions& options, const std::string& session) {
   for (const std::string& word : options.command) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   execvp(words[0], words.data());
-  fmt::print(stderr, "peerscope run: cannot run '{}': {}\n", options.command[0], std::strerror(errno));
+  fmt::print(stderr, "peerscope run: cannot run '{}': {}\n", options.command[0],
+             std::strerror(errno));
   _exit(127);
 }
 
-// Returns the child's wait status. What ends us ends the child first, so that its report is still printed.
+// Returns the child's wait status. What ends us ends the child first, so that its report is still
+// printed.
 int wait_for(pid_t child) {
   int status = 0;
   bool passed_on = false;
@@ -52,11 +54,14 @@ int wait_for(pid_t child) {
   return status;
 }
 
-int exit_status(int wait_status) { return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status); }
+int exit_status(int wait_status) {
+  return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
 
 int run_main(Args& args) {
   RunOptions options;
-  args.choice("-l,--level", options.level, {"off", "basic", "detailed", "comprehensive"}, "how much the child records");
+  args.choice("-l,--level", options.level, {"off", "basic", "detailed", "comprehensive"},
+              "how much the child records");
   args.text("-o,--out", options.out, "write the report as JSON to this file");
   args.flag("--json", options.json, "print the report as JSON");
   args.flag("-q,--quiet", options.quiet, "print the verdict only");
@@ -84,12 +89,15 @@ int run_main(Args& args) {
   if (!options.out.empty()) {
     std::ofstream file(options.out);
     file << json.dump(2) << '\n';
-    if (!file) fmt::print(stderr, "peerscope run: cannot write {}: {}\n", options.out, std::strerror(errno));
+    if (!file)
+      fmt::print(stderr, "peerscope run: cannot write {}: {}\n", options.out, std::strerror(errno));
   }
   if (options.json) {
     fmt::print("{}\n", json.dump(2));
   } else if (snapshot->processes.empty()) {
-    fmt::print(stderr, "peerscope run: nothing was recorded: '{}' does not use peerscope's library\n", options.command[0]);
+    fmt::print(stderr,
+               "peerscope run: nothing was recorded: '{}' does not use peerscope's library\n",
+               options.command[0]);
   } else {
     const Style style = terminal_style();
     fmt::print("\n{}", options.quiet ? verdict(*snapshot, style) : report(*snapshot, style));

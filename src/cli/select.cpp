@@ -1,12 +1,11 @@
 #include "cli/select.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <map>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include "collect/directory.hpp"
 #include "record/ticks.hpp"
@@ -16,11 +15,14 @@ namespace {
 
 ProcessState combine(ProcessState a, ProcessState b) {
   if (a == ProcessState::live || b == ProcessState::live) return ProcessState::live;
-  return a == ProcessState::dead || b == ProcessState::dead ? ProcessState::dead : ProcessState::ended;
+  return a == ProcessState::dead || b == ProcessState::dead ? ProcessState::dead
+                                                            : ProcessState::ended;
 }
 
 bool share(const std::vector<std::uint64_t>& a, const std::vector<std::uint64_t>& b) {
-  return std::any_of(a.begin(), a.end(), [&](std::uint64_t id) { return std::find(b.begin(), b.end(), id) != b.end(); });
+  return std::any_of(a.begin(), a.end(), [&](std::uint64_t id) {
+    return std::find(b.begin(), b.end(), id) != b.end();
+  });
 }
 
 }  // namespace
@@ -35,7 +37,8 @@ std::vector<SessionInfo> find_sessions() {
     const ProcessState state = segment->state();
     session.id = at->first;
     session.state = is_new ? state : combine(session.state, state);
-    session.created_ns = std::max(session.created_ns, static_cast<std::int64_t>(segment->header().created_mono_ns));
+    session.created_ns =
+        std::max(session.created_ns, static_cast<std::int64_t>(segment->header().created_mono_ns));
     session.paths.push_back(path);
     for (std::uint16_t id = 1;; ++id) {
       const auto comm = segment->comm(id);
@@ -45,21 +48,25 @@ std::vector<SessionInfo> find_sessions() {
   }
   std::vector<SessionInfo> sessions;
   for (auto& [id, session] : by_id) sessions.push_back(std::move(session));
-  std::sort(sessions.begin(), sessions.end(), [](const auto& a, const auto& b) { return a.created_ns > b.created_ns; });
+  std::sort(sessions.begin(), sessions.end(),
+            [](const auto& a, const auto& b) { return a.created_ns > b.created_ns; });
   return sessions;
 }
 
 Result<std::vector<std::string>> select_sessions(const std::string& wanted) {
   const std::vector<SessionInfo> sessions = find_sessions();
   if (sessions.empty()) {
-    return Error{ErrorCode::not_found, fmt::format("no session was found in {}; start one with: peerscope demo, or peerscope run "
-                                                   "-- CMD",
-                                                   fmt::join(runtime_dirs(), " or "))};
+    return Error{
+        ErrorCode::not_found,
+        fmt::format("no session was found in {}; start one with: peerscope demo, or peerscope run "
+                    "-- CMD",
+                    fmt::join(runtime_dirs(), " or "))};
   }
   std::vector<std::string> ids;
   if (wanted.empty()) {
     for (const SessionInfo& session : sessions) {
-      const bool related = ids.empty() || share(session.communicators, sessions.front().communicators);
+      const bool related =
+          ids.empty() || share(session.communicators, sessions.front().communicators);
       if (related) ids.push_back(session.id);
     }
     return ids;
@@ -71,7 +78,8 @@ Result<std::vector<std::string>> select_sessions(const std::string& wanted) {
   if (!ids.empty() && (wanted == "all" || ids.size() == 1)) return ids;
   std::vector<std::string> known;
   for (const SessionInfo& session : sessions) known.push_back(session.id);
-  return Error{ErrorCode::not_found, fmt::format("{} session '{}'; there are: {}", ids.empty() ? "there is no" : "more than one",
+  return Error{ErrorCode::not_found, fmt::format("{} session '{}'; there are: {}",
+                                                 ids.empty() ? "there is no" : "more than one",
                                                  wanted, fmt::join(known, ", "))};
 }
 

@@ -20,11 +20,12 @@ struct SessionInfo {
 // All sessions in the runtime directories, the newest first.
 std::vector<SessionInfo> find_sessions();
 
-// What `wanted` names: "" the newest, with those that share a communicator with it (ranks that were started one by one);
-// "all"; an id, or the beginning of one. The error says what there is.
+// What `wanted` names: "" the newest, with those that share a communicator with it (ranks that were
+// started one by one); "all"; an id, or the beginning of one. The error says what there is.
 Result<std::vector<std::string>> select_sessions(const std::string& wanted);
 
-// Removes the files of ended and dead sessions that are older than `age_ns`. Returns how many files.
+// Removes the files of ended and dead sessions that are older than `age_ns`. Returns how many
+// files.
 int prune_sessions(std::int64_t age_ns);
 
 }  // namespace peerscope

@@ -17,14 +17,16 @@ int sessions_main(Args& args) {
   double age_s = 0;
   args.flag("--json", json, "print one JSON object");
   args.flag("--prune", prune, "remove what ended and dead sessions have left in memory");
-  args.real("--older-than", age_s, 0, 1e9, "with --prune: only sessions older than this many seconds");
+  args.real("--older-than", age_s, 0, 1e9,
+            "with --prune: only sessions older than this many seconds");
   if (const auto status = args.parse()) return *status;
 
   const int removed = prune ? prune_sessions(static_cast<std::int64_t>(age_s * 1e9)) : 0;
   Monitor monitor(MonitorOptions{});  // attaches, reads nothing
   const auto snapshot = monitor.snapshot();
   if (json) {
-    nlohmann::json out = {{"sessions", to_json(*snapshot)["sessions"]}, {"problems", monitor.collector().problems()}};
+    nlohmann::json out = {{"sessions", to_json(*snapshot)["sessions"]},
+                          {"problems", monitor.collector().problems()}};
     if (prune) out["removed_files"] = removed;
     fmt::print("{}\n", out.dump(2));
     return 0;
@@ -35,7 +37,8 @@ int sessions_main(Args& args) {
   } else {
     fmt::print("{}", sessions_table(*snapshot, terminal_style()));
   }
-  for (const std::string& problem : monitor.collector().problems()) fmt::print("  not read: {}\n", problem);
+  for (const std::string& problem : monitor.collector().problems())
+    fmt::print("  not read: {}\n", problem);
   return 0;
 }
 

@@ -24,7 +24,8 @@ struct TopOptions {
 
 // Watches for `seconds`, so that rates are rates.
 std::shared_ptr<const Snapshot> watch(Monitor& monitor, double seconds) {
-  const std::int64_t end_ns = static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC)) + static_cast<std::int64_t>(seconds * 1e9);
+  const std::int64_t end_ns = static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC)) +
+                              static_cast<std::int64_t>(seconds * 1e9);
   while (static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC)) < end_ns && !stop_requested()) {
     monitor.poll();
     const std::int64_t nap_ns = monitor.next_poll_ns();
@@ -48,10 +49,12 @@ void print(const Snapshot& snapshot, const TopOptions& options) {
 
 int top_main(Args& args) {
   TopOptions options;
-  args.positional("session", options.wanted, "id or the beginning of one, or 'all' (default: the newest)");
+  args.positional("session", options.wanted,
+                  "id or the beginning of one, or 'all' (default: the newest)");
   args.flag("--once", options.once, "print once and end");
   args.flag("--json", options.json, "print JSON: one object with --once, else one a line");
-  args.real("--interval", options.interval_s, 0.05, 3600, "seconds between two views, and what --once watches at most");
+  args.real("--interval", options.interval_s, 0.05, 3600,
+            "seconds between two views, and what --once watches at most");
   if (const auto status = args.parse()) return *status;
   const Result<std::vector<std::string>> sessions = select_sessions(options.wanted);
   if (!sessions) {
@@ -64,7 +67,8 @@ int top_main(Args& args) {
   Monitor monitor(monitor_options);
   monitor.poll();
   if (options.once) {
-    print(*watch(monitor, monitor.collector().any_live() ? std::min(options.interval_s, 1.0) : 0), options);
+    print(*watch(monitor, monitor.collector().any_live() ? std::min(options.interval_s, 1.0) : 0),
+          options);
     return 0;
   }
   while (!stop_requested()) {
@@ -76,11 +80,10 @@ int top_main(Args& args) {
 
 }  // namespace
 
-const Command kTopCommand{
-    {"top", "watch a session as it goes",
-     "  peerscope top                    the newest session, once a second\n"
-     "  peerscope top --once --json      one look, for scripts\n",
-     ""},
-    top_main};
+const Command kTopCommand{{"top", "watch a session as it goes",
+                           "  peerscope top                    the newest session, once a second\n"
+                           "  peerscope top --once --json      one look, for scripts\n",
+                           ""},
+                          top_main};
 
 }  // namespace peerscope

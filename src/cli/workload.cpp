@@ -1,10 +1,5 @@
 #include "cli/workload.hpp"
 
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -13,6 +8,10 @@
 #include <new>
 
 #include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "model/kinds.hpp"
 #include "record/ticks.hpp"
@@ -27,7 +26,8 @@ struct Board {
   char why[256] = {};
 };
 
-Board* g_board = nullptr;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): outlives fork, one workload a process
+Board* g_board = nullptr;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): outlives
+                           // fork, one workload a process
 
 std::int64_t now_ns() { return static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC)); }
 
@@ -40,7 +40,11 @@ void sleep_until(std::int64_t end_ns) {
 class Rank {
  public:
   Rank(const WorkloadOptions& options, int rank, Communicator& comm)
-      : options_(options), rank_(rank), comm_(comm), tensor_(options.bytes / 4, 1.0F), logits_(16384, 0.5F),
+      : options_(options),
+        rank_(rank),
+        comm_(comm),
+        tensor_(options.bytes / 4, 1.0F),
+        logits_(16384, 0.5F),
         gathered_(logits_.size() * static_cast<std::size_t>(options.ranks)),
         shares_(static_cast<std::size_t>(options.ranks), logits_.size()) {}
 
@@ -68,7 +72,8 @@ class Rank {
   Status token() {
     for (int layer = 0; layer < 2 * options_.layers; ++layer) {
       compute();
-      Status done = comm_.all_reduce({tensor_.data(), tensor_.size(), Dtype::f32}, tensor_.data(), ReduceOp::avg);
+      Status done = comm_.all_reduce({tensor_.data(), tensor_.size(), Dtype::f32}, tensor_.data(),
+                                     ReduceOp::avg);
       if (!done) return done;
     }
     return comm_.gather({logits_.data(), logits_.size(), Dtype::f32}, gathered_.data(), shares_, 0);
@@ -110,7 +115,8 @@ int rank_main(const WorkloadOptions& options, const HostWorld& world, int rank) 
 }  // namespace
 
 Result<std::vector<pid_t>> start_workload(const WorkloadOptions& options) {
-  void* memory = mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* memory =
+      mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return Error{ErrorCode::no_memory, "no memory for the workload"};
   g_board = ::new (memory) Board;
   HostOptions host;

@@ -1,11 +1,12 @@
-// What the demo watches: ranks that decode as tensor-parallel inference does, one process each, one of them slow.
+// What the demo watches: ranks that decode as tensor-parallel inference does, one process each, one
+// of them slow.
 #pragma once
-
-#include <sys/types.h>
 
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "base/result.hpp"
 #include "comm/host/host.hpp"
@@ -25,8 +26,8 @@ struct WorkloadOptions {
   std::string level = "detailed";
 };
 
-// Starts one process a rank. They begin together, record under `session` and end by themselves. The caller must have no
-// other thread. Returns their pids.
+// Starts one process a rank. They begin together, record under `session` and end by themselves. The
+// caller must have no other thread. Returns their pids.
 Result<std::vector<pid_t>> start_workload(const WorkloadOptions& options);
 
 // When the workload began (CLOCK_MONOTONIC): the moment at which all ranks had opened. 0: not yet.

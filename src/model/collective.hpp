@@ -20,18 +20,18 @@ struct Collective {
   std::uint64_t comm = 0;
   std::uint64_t sequence = 0;
   std::uint64_t bytes = 0;
-  std::int64_t first_ns = 0;       // the first rank's arrival
-  std::int64_t last_ns = 0;        // the last rank's arrival
-  std::int64_t end_ns = 0;         // the last rank's departure
+  std::int64_t first_ns = 0;  // the first rank's arrival
+  std::int64_t last_ns = 0;   // the last rank's arrival
+  std::int64_t end_ns = 0;    // the last rank's departure
   std::uint32_t weight = 1;
-  std::uint16_t ranks = 0;         // of the communicator
+  std::uint16_t ranks = 0;  // of the communicator
   std::uint16_t first_rank = kNoRank;
   std::uint16_t last_rank = kNoRank;
   Kind kind = Kind::other;
   Algorithm algorithm = Algorithm::unknown;
   Backend backend = Backend::unknown;
-  bool complete = false;           // all ranks are in `arrivals`
-  bool mismatch = false;           // ranks disagree about kind or bytes
+  bool complete = false;  // all ranks are in `arrivals`
+  bool mismatch = false;  // ranks disagree about kind or bytes
   std::span<const Arrival> arrivals;
 
   // What ranks spent waiting for the last to arrive, and what remains once all are there.

@@ -28,9 +28,11 @@ struct Finding {
   std::string sentence;
   std::string action;       // a command or a setting
   double confidence = 0.0;  // 0..1
-  double impact = 0.0;      // share of communication time lost to it, 0..1; orders the list within a severity
-  std::int64_t since_ns = -1;                            // CLOCK_MONOTONIC, -1 unknown
-  std::vector<std::pair<std::string, double>> evidence;  // figures; the key ends in its unit ("skew_p50_host_ns")
+  double impact =
+      0.0;  // share of communication time lost to it, 0..1; orders the list within a severity
+  std::int64_t since_ns = -1;  // CLOCK_MONOTONIC, -1 unknown
+  std::vector<std::pair<std::string, double>>
+      evidence;  // figures; the key ends in its unit ("skew_p50_host_ns")
 };
 
 }  // namespace peerscope

@@ -9,19 +9,23 @@ namespace {
 using Name = std::string_view;
 constexpr std::array<Name, 4> kLevels{"off", "basic", "detailed", "comprehensive"};
 constexpr std::array<Name, PSCOPE_KIND_COUNT> kKinds{
-    "other",          "send",   "recv",    "copy",       "broadcast", "reduce", "all_reduce", "all_gather",
-    "reduce_scatter", "gather", "scatter", "all_to_all", "barrier",   "put",    "get",        "signal",
-    "compute"};
+    "other",      "send",           "recv",   "copy",    "broadcast",  "reduce",  "all_reduce",
+    "all_gather", "reduce_scatter", "gather", "scatter", "all_to_all", "barrier", "put",
+    "get",        "signal",         "compute"};
 constexpr std::array<Name, PSCOPE_ALGORITHM_COUNT> kAlgorithms{
-    "unknown", "direct",         "two_shot",      "ring", "binary_tree", "kary_tree", "balanced_tree", "tree",
-    "collnet_direct", "collnet_chain", "nvls", "nvls_tree", "pat", "symmetric", "copy_engine", "host_staged"};
+    "unknown",       "direct",    "two_shot",       "ring",          "binary_tree", "kary_tree",
+    "balanced_tree", "tree",      "collnet_direct", "collnet_chain", "nvls",        "nvls_tree",
+    "pat",           "symmetric", "copy_engine",    "host_staged"};
 constexpr std::array<Name, PSCOPE_PROTOCOL_COUNT> kProtocols{"unknown", "simple", "ll", "ll128"};
-constexpr std::array<Name, PSCOPE_DTYPE_COUNT> kDtypes{"unknown", "i8",   "u8",  "i32", "u32",    "i64",   "u64",
-                                                       "f16",     "bf16", "f32", "f64", "f8e4m3", "f8e5m2"};
-constexpr std::array<std::size_t, PSCOPE_DTYPE_COUNT> kDtypeBytes{0, 1, 1, 4, 4, 8, 8, 2, 2, 4, 8, 1, 1};
-constexpr std::array<Name, PSCOPE_STATUS_COUNT> kStatuses{"ok",       "error",     "timeout",  "peer_lost",
-                                                          "mismatch", "no_memory", "cancelled"};
-constexpr std::array<Name, PSCOPE_BACKEND_COUNT> kBackends{"unknown", "host", "cuda", "nccl", "exllama", "sim"};
+constexpr std::array<Name, PSCOPE_DTYPE_COUNT> kDtypes{"unknown", "i8",     "u8",    "i32",  "u32",
+                                                       "i64",     "u64",    "f16",   "bf16", "f32",
+                                                       "f64",     "f8e4m3", "f8e5m2"};
+constexpr std::array<std::size_t, PSCOPE_DTYPE_COUNT> kDtypeBytes{0, 1, 1, 4, 4, 8, 8,
+                                                                  2, 2, 4, 8, 1, 1};
+constexpr std::array<Name, PSCOPE_STATUS_COUNT> kStatuses{
+    "ok", "error", "timeout", "peer_lost", "mismatch", "no_memory", "cancelled"};
+constexpr std::array<Name, PSCOPE_BACKEND_COUNT> kBackends{"unknown", "host",    "cuda",
+                                                           "nccl",    "exllama", "sim"};
 
 template <std::size_t N>
 Name at(const std::array<Name, N>& names, std::size_t index) {

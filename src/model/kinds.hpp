@@ -1,4 +1,5 @@
-// The vocabulary: what an operation is. Values are those of the C ABI, so that a record needs no translation.
+// The vocabulary: what an operation is. Values are those of the C ABI, so that a record needs no
+// translation.
 #pragma once
 
 #include <cstdint>
@@ -97,7 +98,8 @@ enum class Backend : std::uint8_t {
   sim = PSCOPE_BACKEND_SIM,
 };
 
-// Names as the field writes them: "all_reduce", "ring", "ll128", "bf16". "?" for a value that is none.
+// Names as the field writes them: "all_reduce", "ring", "ll128", "bf16". "?" for a value that is
+// none.
 std::string_view name(Level level);
 std::string_view name(Kind kind);
 std::string_view name(Algorithm algorithm);
@@ -114,12 +116,14 @@ std::optional<Dtype> parse_dtype(std::string_view text);
 // Bytes of one element; 0 if unknown.
 std::size_t dtype_bytes(Dtype dtype);
 
-// True where every rank of the communicator takes part, so that ranks are joined by (communicator, sequence).
+// True where every rank of the communicator takes part, so that ranks are joined by (communicator,
+// sequence).
 constexpr bool is_collective(Kind kind) { return kind >= Kind::broadcast && kind <= Kind::barrier; }
 
 // True where one rank is the root and `peer` names it.
 constexpr bool has_root(Kind kind) {
-  return kind == Kind::broadcast || kind == Kind::reduce || kind == Kind::gather || kind == Kind::scatter;
+  return kind == Kind::broadcast || kind == Kind::reduce || kind == Kind::gather ||
+         kind == Kind::scatter;
 }
 
 }  // namespace peerscope

@@ -8,7 +8,8 @@ namespace peerscope {
 namespace {
 
 TEST(Kinds, EveryValueOfTheAbiHasANameThatParsesBack) {
-  for (int i = 0; i < PSCOPE_KIND_COUNT; ++i) EXPECT_EQ(parse_kind(name(static_cast<Kind>(i))), static_cast<Kind>(i));
+  for (int i = 0; i < PSCOPE_KIND_COUNT; ++i)
+    EXPECT_EQ(parse_kind(name(static_cast<Kind>(i))), static_cast<Kind>(i));
   for (int i = 0; i < PSCOPE_ALGORITHM_COUNT; ++i) {
     EXPECT_EQ(parse_algorithm(name(static_cast<Algorithm>(i))), static_cast<Algorithm>(i));
   }
@@ -16,7 +17,8 @@ TEST(Kinds, EveryValueOfTheAbiHasANameThatParsesBack) {
     EXPECT_EQ(parse_dtype(name(static_cast<Dtype>(i))), static_cast<Dtype>(i));
     EXPECT_EQ(dtype_bytes(static_cast<Dtype>(i)) == 0, i == PSCOPE_DTYPE_UNKNOWN);
   }
-  for (int i = 0; i < 4; ++i) EXPECT_EQ(parse_level(name(static_cast<Level>(i))), static_cast<Level>(i));
+  for (int i = 0; i < 4; ++i)
+    EXPECT_EQ(parse_level(name(static_cast<Level>(i))), static_cast<Level>(i));
   EXPECT_EQ(name(static_cast<Kind>(31)), "?");
   EXPECT_FALSE(parse_kind("allreduce!"));
 }
@@ -41,7 +43,8 @@ TEST(SizeClass, PowersOfTwoAreTheTopOfTheirClass) {
   EXPECT_NE(size_class(16384), size_class(16385));
   for (std::uint64_t bytes : {1ull, 2ull, 3ull, 4097ull, 1ull << 20, (1ull << 40) + 1}) {
     EXPECT_GE(size_class_top(size_class(bytes)), bytes);
-    if (bytes > 1) EXPECT_LT(size_class_top(static_cast<std::uint8_t>(size_class(bytes) - 1)), bytes);
+    if (bytes > 1)
+      EXPECT_LT(size_class_top(static_cast<std::uint8_t>(size_class(bytes) - 1)), bytes);
   }
 }
 

@@ -1,4 +1,5 @@
-// Sizes fall into powers of two, rounded up: 0; 1; 2; 3-4; 5-8; ... so that 16 KB is the top of its class, not the bottom.
+// Sizes fall into powers of two, rounded up: 0; 1; 2; 3-4; 5-8; ... so that 16 KB is the top of its
+// class, not the bottom.
 #pragma once
 
 #include <bit>

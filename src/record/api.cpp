@@ -76,22 +76,19 @@ void end_of_other(Recorder& recorder, Writer& writer, pscope_token token, int st
   leave(writer);
 }
 
-struct Timed {
-  std::uint64_t sequence;
-  const void* caller;
-  std::uint32_t level;
-};
-
-__attribute__((noinline)) pscope_token begin_timed(Recorder& recorder, Writer& writer, const pscope_op& op, const Timed& how) {
+// Five words, all in registers: its callers save none and jump here.
+__attribute__((noinline)) pscope_token begin_timed(Writer& writer, const pscope_op& op, std::uint64_t sequence,
+                                                   std::uint32_t level, const void* caller) {
+  Recorder& recorder = *writer.recorder;
   if (PSCOPE_UNLIKELY(recorder.segment.header().control.filtered.load(kRelaxed) != 0) && !passes_filter(recorder, op)) {
     bump(writer.ring->skipped, 1);
     return make_counted_token(op.kind);
   }
   if (PSCOPE_UNLIKELY(!enter(writer))) return make_counted_token(op.kind);
-  Begin begin{how.sequence, 0, TokenType::timed, how.level == PSCOPE_LEVEL_BASIC};
-  if (how.level >= PSCOPE_LEVEL_COMPREHENSIVE) {
+  Begin begin{sequence, 0, TokenType::timed, level == PSCOPE_LEVEL_BASIC};
+  if (level >= PSCOPE_LEVEL_COMPREHENSIVE) {
     begin.type = TokenType::phased;
-    begin.call_site = reinterpret_cast<std::uint64_t>(op.call_site != nullptr ? op.call_site : how.caller);
+    begin.call_site = reinterpret_cast<std::uint64_t>(op.call_site != nullptr ? op.call_site : caller);
   }
   const pscope_token token = open_slot(recorder, writer, op, begin);
   leave(writer);
@@ -106,7 +103,7 @@ __attribute__((noinline, cold)) pscope_token begin_first(Recorder& recorder, con
   const std::uint32_t level = __atomic_load_n(recorder.pub.level, __ATOMIC_RELAXED);
   const std::uint64_t sequence = sequence_of(recorder, *writer, op);
   if (level == PSCOPE_LEVEL_BASIC && sequence % kBasicSampling != 0) return make_counted_token(op.kind);
-  return begin_timed(recorder, *writer, op, {sequence, caller, level});
+  return begin_timed(*writer, op, sequence, level, caller);
 }
 
 }  // namespace
@@ -129,7 +126,7 @@ pscope_token pscope_op_begin_(pscope_session* session, const pscope_op* op) {
   const std::uint64_t sequence = sequence_of(recorder, *writer, *op);
   // Sampled by the sequence, so that all ranks pick the same operations and they can still be joined.
   if (level == PSCOPE_LEVEL_BASIC && PSCOPE_LIKELY(sequence % kBasicSampling != 0)) return make_counted_token(op->kind);
-  return begin_timed(recorder, *writer, *op, {sequence, __builtin_return_address(0), level});
+  return begin_timed(*writer, *op, sequence, level, __builtin_return_address(0));
 }
 
 void pscope_op_end_(pscope_session* session, pscope_token token, int status) {

@@ -142,9 +142,10 @@ std::uint64_t allocate(const Segment& segment, std::uint64_t bytes) {
 }
 
 void touch(const Segment& segment, std::uint64_t offset, std::uint64_t bytes) {
-  if (madvise(segment.base + offset, round_up(bytes, kPageBytes), MADV_POPULATE_WRITE) == 0) return;
+  madvise(segment.base + offset, round_up(bytes, kPageBytes), MADV_POPULATE_WRITE);
   for (std::uint64_t at = 0; at < bytes; at += kPageBytes) {
-    // Adding 0 dirties the page without changing it: others may be using it already.
+    // In a VM a populated page still costs microseconds at its first write. Adding 0 is a write that changes nothing:
+    // others may be using the page already.
     reinterpret_cast<Word*>(segment.base + offset + at)->fetch_add(0, std::memory_order_relaxed);
   }
 }

@@ -19,8 +19,8 @@ json known(std::uint16_t id, std::uint16_t none) { return id == none ? json(null
 
 json to_json(const Distribution& d) {
   if (!d.known()) return nullptr;
-  return {{"count", d.count},     {"mean_ns", d.mean_ns}, {"p50_ns", d.p50_ns}, {"p90_ns", d.p90_ns},
-          {"p99_ns", d.p99_ns},   {"p999_ns", d.p999_ns}, {"min_ns", d.min_ns}, {"max_ns", d.max_ns}};
+  return {{"count", d.count},   {"mean_ns", d.mean_ns}, {"p50_ns", d.p50_ns}, {"p90_ns", d.p90_ns},
+          {"p99_ns", d.p99_ns}, {"p999_ns", d.p999_ns}, {"min_ns", d.min_ns}, {"max_ns", d.max_ns}};
 }
 
 json to_json(const Traffic& t) {
@@ -101,29 +101,34 @@ json aggregates_json(const Snapshot& snapshot) {
   json out = json::object();
   for (const OperationRow& row : a.operations) out["operations"].push_back(to_json(row));
   for (const DeviceRow& row : a.devices) {
-    out["devices"].push_back({{"device", known(row.device, kNoDevice)}, {"windows", windows(row.windows, traffic)}});
+    out["devices"].push_back(
+        {{"device", known(row.device, kNoDevice)}, {"windows", windows(row.windows, traffic)}});
   }
   for (const PairRow& row : a.pairs) {
-    out["pairs"].push_back({{"communicator", comm_name(snapshot, row.comm)},
-                            {"from", row.from},
-                            {"to", row.to},
-                            {"operation", name(row.kind)},
-                            {"p50_ns", known(row.p50_ns)},
-                            {"bandwidth_gbs", known(row.bandwidth_bytes_per_s < 0 ? -1 : row.bandwidth_bytes_per_s / 1e9)},
-                            {"clock", name(row.clock)},
-                            {"windows", windows(row.windows, traffic)}});
+    out["pairs"].push_back(
+        {{"communicator", comm_name(snapshot, row.comm)},
+         {"from", row.from},
+         {"to", row.to},
+         {"operation", name(row.kind)},
+         {"p50_ns", known(row.p50_ns)},
+         {"bandwidth_gbs",
+          known(row.bandwidth_bytes_per_s < 0 ? -1 : row.bandwidth_bytes_per_s / 1e9)},
+         {"clock", name(row.clock)},
+         {"windows", windows(row.windows, traffic)}});
   }
   for (const CommunicatorRow& row : a.communicators) {
-    out["communicators"].push_back({{"id", fmt::format("{:016x}", row.id)},
-                                    {"name", comm_name(snapshot, row.id)},
-                                    {"ranks", row.ranks},
-                                    {"backend", name(row.backend)},
-                                    {"windows", windows(row.windows, [](const CommunicatorStats& s) { return to_json(s); })}});
+    out["communicators"].push_back(
+        {{"id", fmt::format("{:016x}", row.id)},
+         {"name", comm_name(snapshot, row.id)},
+         {"ranks", row.ranks},
+         {"backend", name(row.backend)},
+         {"windows", windows(row.windows, [](const CommunicatorStats& s) { return to_json(s); })}});
   }
   for (const RankRow& row : a.ranks) {
-    out["ranks"].push_back({{"communicator", comm_name(snapshot, row.comm)},
-                            {"rank", row.rank},
-                            {"windows", windows(row.windows, [](const RankStats& s) { return to_json(s); })}});
+    out["ranks"].push_back(
+        {{"communicator", comm_name(snapshot, row.comm)},
+         {"rank", row.rank},
+         {"windows", windows(row.windows, [](const RankStats& s) { return to_json(s); })}});
   }
   for (const char* key : {"operations", "devices", "pairs", "communicators", "ranks"}) {
     if (!out.contains(key)) out[key] = json::array();
@@ -139,7 +144,8 @@ json aggregates_json(const Snapshot& snapshot) {
 
 std::string time_text(std::int64_t real_ns) {
   const std::time_t seconds = real_ns / 1'000'000'000;
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(seconds), real_ns / 1'000'000 % 1000);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(seconds),
+                     real_ns / 1'000'000 % 1000);
 }
 
 json to_json(const ProcessView& p, std::int64_t real_offset_ns) {
@@ -164,10 +170,12 @@ json to_json(const ProcessView& p, std::int64_t real_offset_ns) {
           {"segment", p.path}};
 }
 
-// A session lives while one of its processes does; it is dead if one went without closing and none lives.
+// A session lives while one of its processes does; it is dead if one went without closing and none
+// lives.
 ProcessState combine(ProcessState a, ProcessState b) {
   if (a == ProcessState::live || b == ProcessState::live) return ProcessState::live;
-  return a == ProcessState::dead || b == ProcessState::dead ? ProcessState::dead : ProcessState::ended;
+  return a == ProcessState::dead || b == ProcessState::dead ? ProcessState::dead
+                                                            : ProcessState::ended;
 }
 
 json sessions_json(const Snapshot& snapshot) {
@@ -178,7 +186,10 @@ json sessions_json(const Snapshot& snapshot) {
   }
   json sessions = json::array();
   for (const auto& [id, state] : states) {
-    json session = {{"id", id}, {"state", name(state)}, {"processes", json::array()}, {"in_flight", json::array()}};
+    json session = {{"id", id},
+                    {"state", name(state)},
+                    {"processes", json::array()},
+                    {"in_flight", json::array()}};
     std::uint64_t operations = 0;
     for (const ProcessView& process : snapshot.processes) {
       if (process.session != id) continue;
@@ -186,7 +197,8 @@ json sessions_json(const Snapshot& snapshot) {
       operations += process.operations;
     }
     for (const InFlight& entry : snapshot.in_flight) {
-      const bool ours = entry.op.process < snapshot.processes.size() && snapshot.processes[entry.op.process].session == id;
+      const bool ours = entry.op.process < snapshot.processes.size() &&
+                        snapshot.processes[entry.op.process].session == id;
       if (ours) session["in_flight"].push_back(to_json(entry, snapshot));
     }
     session["operations"] = operations;
@@ -196,21 +208,37 @@ json sessions_json(const Snapshot& snapshot) {
 }
 
 json details_json(const Snapshot& snapshot) {
-  json out = {{"metrics", json::array()}, {"phases", json::array()}, {"call_sites", json::array()}, {"events", json::array()}};
+  json out = {{"metrics", json::array()},
+              {"phases", json::array()},
+              {"call_sites", json::array()},
+              {"events", json::array()}};
   for (const MetricView& m : snapshot.metrics) {
-    out["metrics"].push_back({{"name", m.name}, {"unit", m.unit}, {"type", name(m.type)}, {"value", m.value},
-                              {"count", m.count}, {"p50", known(m.p50)}, {"p99", known(m.p99)}});
+    out["metrics"].push_back({{"name", m.name},
+                              {"unit", m.unit},
+                              {"type", name(m.type)},
+                              {"value", m.value},
+                              {"count", m.count},
+                              {"p50", known(m.p50)},
+                              {"p99", known(m.p99)}});
   }
   for (const PhaseView& p : snapshot.phases) {
-    out["phases"].push_back({{"operation", name(p.kind)}, {"phase", p.name}, {"count", p.count}, {"p50_host_ns", p.p50_ns},
-                             {"p99_host_ns", p.p99_ns}, {"total_host_ns", p.total_ns}});
+    out["phases"].push_back({{"operation", name(p.kind)},
+                             {"phase", p.name},
+                             {"count", p.count},
+                             {"p50_host_ns", p.p50_ns},
+                             {"p99_host_ns", p.p99_ns},
+                             {"total_host_ns", p.total_ns}});
   }
   for (const CallSiteView& c : snapshot.call_sites) {
-    out["call_sites"].push_back({{"operation", name(c.kind)}, {"site", c.site}, {"count", c.count}});
+    out["call_sites"].push_back(
+        {{"operation", name(c.kind)}, {"site", c.site}, {"count", c.count}});
   }
   for (const EventView& e : snapshot.events) {
-    out["events"].push_back({{"time", time_text(e.at_ns + snapshot.real_offset_ns)}, {"severity", e.severity},
-                             {"name", e.name}, {"pid", e.pid}, {"value", e.value}});
+    out["events"].push_back({{"time", time_text(e.at_ns + snapshot.real_offset_ns)},
+                             {"severity", e.severity},
+                             {"name", e.name},
+                             {"pid", e.pid},
+                             {"value", e.value}});
   }
   return out;
 }
@@ -218,8 +246,12 @@ json details_json(const Snapshot& snapshot) {
 }  // namespace
 
 json to_json(const Finding& finding) {
-  const auto number = [](const std::optional<int>& value) { return value ? json(*value) : json(nullptr); };
-  const auto text = [](const std::string& value) { return value.empty() ? json(nullptr) : json(value); };
+  const auto number = [](const std::optional<int>& value) {
+    return value ? json(*value) : json(nullptr);
+  };
+  const auto text = [](const std::string& value) {
+    return value.empty() ? json(nullptr) : json(value);
+  };
   json evidence = json::object();
   for (const auto& [key, value] : finding.evidence) evidence[key] = value;
   return {{"kind", finding.kind},
@@ -251,7 +283,8 @@ json to_json(const InFlight& entry, const Snapshot& snapshot) {
           {"bytes", op.bytes},
           {"pid", entry.pid},
           {"tid", entry.tid},
-          {"process_state", known_process ? json(name(snapshot.processes[op.process].state)) : json(nullptr)},
+          {"process_state",
+           known_process ? json(name(snapshot.processes[op.process].state)) : json(nullptr)},
           {"enqueued", entry.enqueued},
           {"age_ns", entry.age_ns},
           {"age_s", static_cast<double>(entry.age_ns) / 1e9},
@@ -265,7 +298,8 @@ json to_json(const Snapshot& snapshot) {
   for (const Finding& finding : snapshot.findings) out["findings"].push_back(to_json(finding));
   out["sessions"] = sessions_json(snapshot);
   out["in_flight"] = json::array();
-  for (const InFlight& entry : snapshot.in_flight) out["in_flight"].push_back(to_json(entry, snapshot));
+  for (const InFlight& entry : snapshot.in_flight)
+    out["in_flight"].push_back(to_json(entry, snapshot));
   // Counted by the processes themselves: exact at every level, whatever a reader missed.
   std::uint64_t operations = 0;
   std::uint64_t bytes = 0;

@@ -1,7 +1,7 @@
 // A Snapshot as JSON: one shape for the command line, scripts and (later) the REST API.
 //
-// Times are in ns and say so in their names; unknown figures are null, never 0. A finding's `evidence` is an object whose
-// keys end in their unit.
+// Times are in ns and say so in their names; unknown figures are null, never 0. A finding's
+// `evidence` is an object whose keys end in their unit.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

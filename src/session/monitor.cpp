@@ -34,7 +34,8 @@ ProcessView view_of(const ProcessStatus& status, std::int64_t now_ns) {
   view.created_real_ns = status.created_real_ns;
   view.last_sign_ns = status.state == ProcessState::live ? now_ns : status.last_sign_ns;
   const auto life_ns = static_cast<double>(view.last_sign_ns - status.created_ns);
-  if (life_ns > 0) view.overhead_fraction = static_cast<double>(status.recorded) * status.pair_cost_ns / life_ns;
+  if (life_ns > 0)
+    view.overhead_fraction = static_cast<double>(status.recorded) * status.pair_cost_ns / life_ns;
   return view;
 }
 
@@ -78,7 +79,8 @@ void add_processes(const std::vector<ProcessStatus>& processes, Snapshot& snapsh
     snapshot.lost += view.lost;
     snapshot.dropped += view.dropped;
     snapshot.delivered += view.delivered;
-    const auto life = static_cast<double>(std::max<std::int64_t>(view.last_sign_ns - view.created_ns, 0));
+    const auto life =
+        static_cast<double>(std::max<std::int64_t>(view.last_sign_ns - view.created_ns, 0));
     cost_ns += view.overhead_fraction * life;
     life_ns += life;
     snapshot.processes.push_back(view);
@@ -117,22 +119,26 @@ void Monitor::on_call_site(const CallSite& site) {
 
 void Monitor::on_event(const Event& event) {
   if (events_.size() >= kMaxEvents) events_.erase(events_.begin());
-  events_.push_back({event.at_ns, event.severity, collector_.text(event.process, event.name), event.process, event.value});
+  events_.push_back({event.at_ns, event.severity, collector_.text(event.process, event.name),
+                     event.process, event.value});
 }
 
 // Processes name phases and call sites each for itself: the same text is the same thing.
 void Monitor::add_details(Snapshot& snapshot) const {
   std::map<std::pair<Kind, std::string>, Histogram> phases;
-  for (const auto& [key, histogram] : phases_) phases[{key.kind, collector_.text(key.process, key.name)}].merge(histogram);
+  for (const auto& [key, histogram] : phases_)
+    phases[{key.kind, collector_.text(key.process, key.name)}].merge(histogram);
   for (const auto& [key, histogram] : phases) {
-    snapshot.phases.push_back({key.first, key.second, histogram.count(), histogram.quantile(0.5), histogram.quantile(0.99),
-                               static_cast<double>(histogram.sum())});
+    snapshot.phases.push_back({key.first, key.second, histogram.count(), histogram.quantile(0.5),
+                               histogram.quantile(0.99), static_cast<double>(histogram.sum())});
   }
   std::sort(snapshot.phases.begin(), snapshot.phases.end(),
             [](const PhaseView& a, const PhaseView& b) { return a.total_ns > b.total_ns; });
   std::map<std::pair<Kind, std::string>, std::uint64_t> sites;
-  for (const auto& [key, count] : call_sites_) sites[{key.kind, collector_.text(key.process, key.name)}] += count;
-  for (const auto& [key, count] : sites) snapshot.call_sites.push_back({key.first, key.second, count});
+  for (const auto& [key, count] : call_sites_)
+    sites[{key.kind, collector_.text(key.process, key.name)}] += count;
+  for (const auto& [key, count] : sites)
+    snapshot.call_sites.push_back({key.first, key.second, count});
   std::sort(snapshot.call_sites.begin(), snapshot.call_sites.end(),
             [](const CallSiteView& a, const CallSiteView& b) { return a.count > b.count; });
 }
@@ -144,8 +150,10 @@ std::shared_ptr<const Snapshot> Monitor::snapshot() {
   snapshot->aggregates = aggregator_.snapshot(snapshot->now_ns);
   add_processes(collector_.processes(), *snapshot);
   snapshot->in_flight = collector_.in_flight(snapshot->now_ns);
-  for (const CommInfo& comm : collector_.communicators()) snapshot->communicators.push_back({comm.id, comm.name});
-  for (const MetricValue& metric : collector_.metrics()) add_metric(snapshot->metrics, view_of(metric));
+  for (const CommInfo& comm : collector_.communicators())
+    snapshot->communicators.push_back({comm.id, comm.name});
+  for (const MetricValue& metric : collector_.metrics())
+    add_metric(snapshot->metrics, view_of(metric));
   add_details(*snapshot);
   snapshot->events = events_;
   for (EventView& event : snapshot->events) {
@@ -169,7 +177,8 @@ void MonitorThread::run() {
     monitor_.poll();
     const std::int64_t now_ns = monotonic_ns();
     if (now_ns >= next_ns) {
-      latest_.store(monitor_.snapshot(), std::memory_order_release);  // publishes an immutable snapshot
+      latest_.store(monitor_.snapshot(),
+                    std::memory_order_release);  // publishes an immutable snapshot
       next_ns = now_ns + publish_every_ns_;
     }
     std::this_thread::sleep_for(std::chrono::nanoseconds(monitor_.next_poll_ns()));

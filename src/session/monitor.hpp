@@ -1,4 +1,5 @@
-// Everything that is known about a session, kept up to date: collector -> aggregates -> findings -> Snapshot.
+// Everything that is known about a session, kept up to date: collector -> aggregates -> findings ->
+// Snapshot.
 #pragma once
 
 #include <atomic>
@@ -37,7 +38,9 @@ class Monitor final : private Sink {
   [[nodiscard]] std::shared_ptr<const Snapshot> snapshot();
 
   [[nodiscard]] Collector& collector() { return collector_; }
-  [[nodiscard]] std::size_t memory_bytes() const { return aggregator_.memory_bytes() + collector_.joiner().memory_bytes(); }
+  [[nodiscard]] std::size_t memory_bytes() const {
+    return aggregator_.memory_bytes() + collector_.joiner().memory_bytes();
+  }
 
  private:
   void on_ops(std::span<const Op> ops) override { aggregator_.add(ops); }
@@ -64,15 +67,19 @@ class Monitor final : private Sink {
   std::vector<EventView> events_;                 // the last kMaxEvents
 };
 
-// A Monitor on a thread of its own. Any thread may take the latest Snapshot, without a lock and without waiting for it.
+// A Monitor on a thread of its own. Any thread may take the latest Snapshot, without a lock and
+// without waiting for it.
 class MonitorThread {
  public:
-  explicit MonitorThread(const MonitorOptions& options, std::int64_t publish_every_ns = 100'000'000);
+  explicit MonitorThread(const MonitorOptions& options,
+                         std::int64_t publish_every_ns = 100'000'000);
   ~MonitorThread();
   MonitorThread(const MonitorThread&) = delete;
   MonitorThread& operator=(const MonitorThread&) = delete;
 
-  [[nodiscard]] std::shared_ptr<const Snapshot> latest() const { return latest_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::shared_ptr<const Snapshot> latest() const {
+    return latest_.load(std::memory_order_acquire);
+  }
   // Reads the rest, ends the thread and returns the last word.
   std::shared_ptr<const Snapshot> stop();
 

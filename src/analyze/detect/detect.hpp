@@ -14,8 +14,9 @@ struct DetectOptions {
   // straggler
   std::uint64_t straggler_min_collectives = 30;
   double straggler_min_lateness_ns = 20'000;  // below this it is scheduling, not a straggler
-  double straggler_noise_ratio = 3.0;         // median lateness over the other ranks' spread
-  double straggler_min_last_share = 0.6;      // of collectives in which a late rank was the last
+  double straggler_noise_ratio = 3.0;  // median lateness over spread (half the quartiles' distance)
+  double straggler_min_last_share =
+      0.35;  // of collectives in which a late rank was the last, 1 % lower bound
   double straggler_min_waiting_share = 0.10;  // of all ranks' communication time
   // hang
   std::int64_t hang_min_age_ns = 1'000'000'000;

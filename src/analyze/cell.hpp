@@ -1,0 +1,101 @@
+// A cell is one full key: what the hot path finds for an operation and adds to. Windows, pairs,
+// ranks and devices are fed from cells when a time slot ends, so that an operation costs one
+// look-up however many rows it appears in.
+#pragma once
+
+#include <cstdint>
+
+#include "analyze/flat_index.hpp"
+#include "analyze/histogram.hpp"
+#include "analyze/tally.hpp"
+#include "model/op.hpp"
+#include "model/size_class.hpp"
+
+namespace peerscope {
+
+// (kind, algorithm, size class) in 16 bits. Sizes from 2^62 bytes share a class.
+constexpr std::uint16_t series_key(Kind kind, Algorithm algorithm, std::uint64_t bytes) {
+  const unsigned size = size_class(bytes);
+  return static_cast<std::uint16_t>((static_cast<unsigned>(kind) & 31u) |
+                                    (static_cast<unsigned>(algorithm) & 31u) << 5 |
+                                    (size < 63 ? size : 63u) << 10);
+}
+constexpr Kind series_kind(std::uint16_t key) { return static_cast<Kind>(key & 31u); }
+constexpr Algorithm series_algorithm(std::uint16_t key) {
+  return static_cast<Algorithm>(key >> 5 & 31u);
+}
+constexpr std::uint8_t series_size_class(std::uint16_t key) {
+  return static_cast<std::uint8_t>(key >> 10);
+}
+
+constexpr FlatKey cell_key(const Op& op) {
+  const std::uint64_t series = series_key(op.kind, op.algorithm, op.bytes);
+  return {std::uint64_t{op.device} | std::uint64_t{op.rank} << 16 | std::uint64_t{op.peer} << 32 |
+              series << 48,
+          op.comm};
+}
+
+// All operations of one (kind, algorithm, size class).
+struct SeriesSlot {
+  Tally tally;
+  LazyHistogram host, device;
+  LazyHistogram transfer, skew;  // of joined collectives
+
+  void clear() {
+    tally.clear();
+    host.clear();
+    device.clear();
+    transfer.clear();
+    skew.clear();
+  }
+  void merge(const SeriesSlot& other) {
+    tally.merge(other.tally);
+    host.merge(other.host);
+    device.merge(other.device);
+    transfer.merge(other.transfer);
+    skew.merge(other.skew);
+  }
+  [[nodiscard]] std::size_t memory_bytes() const {
+    return host.memory_bytes() + device.memory_bytes() + transfer.memory_bytes() +
+           skew.memory_bytes();
+  }
+};
+
+struct Series {
+  std::uint16_t key = 0;
+  bool other = false;
+  std::uint16_t ranks = 0;
+  std::int64_t first_error_ns = kUnknownNs, last_error_ns = kUnknownNs;
+  SlidingWindow<SeriesSlot> window;
+};
+
+struct Cell {
+  // The hot part. Valid for times in [slot_begin_ns, +kSlotNs); `slot` is that time's place in the
+  // series.
+  std::uint64_t slot_begin_ns = kNoSlot;
+  SeriesSlot* slot = nullptr;
+  std::int64_t slot_number = 0;
+  Tally pending;  // since the slot began
+  LazyHistogram host, device;
+
+  FlatKey key;
+  bool other = false;
+  Tally total;  // without pending
+  // Where it is counted. Null: it has no row there, or there was no room for one.
+  Series* series = nullptr;
+  Track* device_track = nullptr;
+  Track* pair = nullptr;
+  Track* comm = nullptr;
+  Track* rank = nullptr;
+
+  static constexpr std::uint64_t kNoSlot = std::uint64_t{1} << 63;
+
+  [[nodiscard]] std::uint16_t device_id() const { return static_cast<std::uint16_t>(key.low); }
+  [[nodiscard]] std::uint16_t rank_id() const { return static_cast<std::uint16_t>(key.low >> 16); }
+  [[nodiscard]] std::uint16_t peer_id() const { return static_cast<std::uint16_t>(key.low >> 32); }
+  [[nodiscard]] std::uint16_t series_id() const {
+    return static_cast<std::uint16_t>(key.low >> 48);
+  }
+};
+
+}  // namespace peerscope

@@ -1,0 +1,45 @@
+#include "analyze/detect/words.hpp"
+
+#include <fmt/format.h>
+
+#include "base/units.hpp"
+#include "model/size_class.hpp"
+
+namespace peerscope {
+
+std::string communicator_name(const Snapshot& snapshot, std::uint64_t comm) {
+  if (comm == 0) return {};
+  for (const CommView& view : snapshot.communicators) {
+    if (view.id == comm && !view.name.empty()) return view.name;
+  }
+  return fmt::format("{:#x}", comm);
+}
+
+std::string operation_name(Kind kind, std::uint8_t size_class) {
+  if (size_class == 0) return std::string(name(kind));
+  return fmt::format("{} {}", name(kind), format_bytes(size_class_top(size_class)));
+}
+
+std::string operation_name(const Op& op) {
+  if (op.bytes == 0) return std::string(name(op.kind));
+  return fmt::format("{} {}", name(op.kind), format_bytes(op.bytes));
+}
+
+std::string ranks_in_words(const std::vector<int>& ranks) {
+  constexpr std::size_t kMost = 8;
+  if (ranks.empty()) return "No rank";
+  if (ranks.size() == 1) return fmt::format("Rank {}", ranks[0]);
+  const std::size_t shown = ranks.size() <= kMost ? ranks.size() - 1 : 3;
+  std::string text = fmt::format(
+      "Ranks {}",
+      fmt::join(ranks.begin(), ranks.begin() + static_cast<std::ptrdiff_t>(shown), ", "));
+  return ranks.size() <= kMost ? text + fmt::format(" and {}", ranks.back())
+                               : text + fmt::format(" and {} more", ranks.size() - shown);
+}
+
+std::string since_in_words(std::int64_t since_ns, std::int64_t now_ns) {
+  if (since_ns < 0 || since_ns > now_ns) return {};
+  return fmt::format("since {} ago", format_duration(static_cast<double>(now_ns - since_ns)));
+}
+
+}  // namespace peerscope
