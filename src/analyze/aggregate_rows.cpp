@@ -51,11 +51,16 @@ void fill_stats(OperationStats& stats, const SeriesSlot& sum, const Series& seri
   stats.device = distribution(sum.device);
   stats.transfer = distribution(sum.transfer);
   stats.skew = distribution(sum.skew);
-  const Time time = time_of(stats.host, stats.device, sum.tally);
+  const Kind kind = series_kind(series.key);
+  Time time = time_of(stats.host, stats.device, sum.tally);
+  // Where one rank is the root the others may be done long before it: only the whole says how long
+  // it took.
+  if (has_root(kind) && time.clock == Clock::host) {
+    time = stats.transfer.known() ? Time{Clock::host, stats.transfer.p50_ns} : Time{};
+  }
   stats.algbw_bytes_per_s = bandwidth(stats, time.p50_ns);
   if (stats.algbw_bytes_per_s < 0.0) return;
   stats.bandwidth_clock = time.clock;
-  const Kind kind = series_kind(series.key);
   if (is_collective(kind) && series.ranks == 0) return;  // the factor is unknown
   stats.busbw_bytes_per_s = stats.algbw_bytes_per_s * busbw_factor(kind, series.ranks);
 }
@@ -198,6 +203,8 @@ void Aggregator::State::fill_pairs(Aggregates& out) {
     row.samples = time.clock == Clock::device ? device.count : host.count;
     row.clock = time.clock;
     row.p50_ns = time.p50_ns;
+    if (has_root(row.kind) && time.clock == Clock::host)
+      continue;  // a rank may be done long before its bytes are
     const Counts counts{cell.total.count, cell.total.bytes, cell.total.errors};
     row.bandwidth_bytes_per_s = bandwidth(counts, time.p50_ns);
   }

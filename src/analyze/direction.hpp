@@ -21,14 +21,12 @@ constexpr Direction direction(Kind kind, std::uint16_t rank, std::uint16_t peer)
     case Kind::put:
     case Kind::signal:
     case Kind::reduce:
-    case Kind::gather:
       return {rank, peer, true};
     case Kind::recv:
     case Kind::get:
     case Kind::broadcast:
-    case Kind::scatter:
       return {peer, rank, false};
-    default:
+    default:  // gather and scatter too: a record says the whole's size, and shares may be uneven
       return {};
   }
 }

@@ -17,6 +17,7 @@
 #include "cli/commands.hpp"
 #include "cli/measure.hpp"
 #include "cli/render.hpp"
+#include "cli/select.hpp"
 #include "comm/half.hpp"
 #include "comm/host/host.hpp"
 #include "model/busbw.hpp"
@@ -224,7 +225,7 @@ int rank_main(const SweepOptions& options, const HostWorld& world, Board& board,
   pscope_options recording{};
   recording.size = sizeof recording;
   recording.name = "bench";
-  const std::string session_id = fmt::format("bench-{}", getppid());
+  const std::string session_id = session_or(fmt::format("bench-{}", getppid()));
   recording.session = session_id.c_str();
   recording.level = static_cast<int>(parse_level(options.level).value_or(Level::detailed));
   pscope_session* session = pscope_open(&recording, nullptr);

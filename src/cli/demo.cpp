@@ -169,7 +169,7 @@ int demo_main(Args& args) {
   WorkloadOptions& work = options.work;
   work.slow_after_s =
       options.slow_after_s >= 0 ? options.slow_after_s : std::min(work.duration_s / 2, 1.5);
-  work.session = fmt::format("demo-{}", getpid());
+  work.session = session_or(fmt::format("demo-{}", getpid()));
   if (!options.json && !options.quiet) print_heading(options);
   prune_sessions(600'000'000'000);
   stop_on_interrupt();

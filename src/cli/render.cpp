@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <tuple>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/units.hpp"
@@ -117,6 +119,8 @@ std::string comm_name(const Snapshot& snapshot, std::uint64_t id) {
 
 Style terminal_style() {
   Style style;
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) style.width = size.ws_col;
   const char* no_colour = std::getenv("NO_COLOR");
   style.colour = isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
   return style;
@@ -157,8 +161,10 @@ std::string verdict(const Snapshot& snapshot, const Style& style) {
 
 std::string operations_table(const Snapshot& snapshot, const Style& style) {
   if (!snapshot.aggregates || snapshot.aggregates->operations.empty()) return {};
-  std::vector<std::vector<std::string>> rows{{"operation", "algorithm", "size", "count", "p50",
-                                              "p99", "transfer", "skew", "busbw", "errors"}};
+  const bool wide = style.width >= 100;
+  std::vector<std::vector<std::string>> rows{
+      {"operation", "size", "count", "p50", "p99", "transfer", "skew", "busbw", "errors"}};
+  if (wide) rows[0].insert(rows[0].begin() + 1, "algorithm");
   std::size_t hidden = 0;
   for (const OperationRow& row : snapshot.aggregates->operations) {
     if (rows.size() > kMostRows) {
@@ -167,26 +173,30 @@ std::string operations_table(const Snapshot& snapshot, const Style& style) {
     }
     const OperationStats& s = row.windows.in(Window::all);
     const Distribution& d = s.device.known() ? s.device : s.host;
-    const std::string size = row.other ? "other" : format_bytes(size_class_top(row.size_class));
-    rows.push_back(
-        {row.other ? "other" : std::string(name(row.kind)),
-         row.algorithm == Algorithm::unknown ? kUnknownText : std::string(name(row.algorithm)),
-         size, format_count(s.count), duration_or_dash(d.p50_ns), duration_or_dash(d.p99_ns),
-         duration_or_dash(s.transfer.p50_ns), duration_or_dash(s.skew.p50_ns),
-         s.busbw_bytes_per_s > 0 ? format_bandwidth(s.busbw_bytes_per_s) : kUnknownText,
-         format_count(s.errors)});
+    rows.push_back({row.other ? "other" : std::string(name(row.kind)),
+                    row.other ? "other" : format_bytes(size_class_top(row.size_class)),
+                    format_count(s.count), duration_or_dash(d.p50_ns), duration_or_dash(d.p99_ns),
+                    duration_or_dash(s.transfer.p50_ns), duration_or_dash(s.skew.p50_ns),
+                    s.busbw_bytes_per_s > 0 ? format_bandwidth(s.busbw_bytes_per_s) : kUnknownText,
+                    format_count(s.errors)});
+    const bool known = row.algorithm != Algorithm::unknown;
+    if (wide) {
+      rows.back().insert(rows.back().begin() + 1,
+                         known ? std::string(name(row.algorithm)) : kUnknownText);
+    }
   }
-  std::string out = table(rows, 2, style);
+  std::string out = table(rows, wide ? 2 : 1, style);
   if (hidden > 0) out += fmt::format("  and {} more: see --json\n", hidden);
-  return out + paint(style, "2",
-                     "  times are medians on the host's clock unless said otherwise; sizes are of "
-                     "powers of two\n");
+  return out +
+         paint(style, "2",
+               "  host clock, since start. transfer: all ranks there until done; skew: first\n"
+               "  to last arrival, both medians; size: up to, in powers of two\n");
 }
 
 std::string ranks_table(const Snapshot& snapshot, const Style& style) {
   if (!snapshot.aggregates || snapshot.aggregates->ranks.empty()) return {};
-  std::vector<std::vector<std::string>> rows{{"communicator", "rank", "collectives", "late p50",
-                                              "late p99", "last", "waited", "made others wait"}};
+  std::vector<std::vector<std::string>> rows{
+      {"rank", "collectives", "late p50", "late p99", "came last", "waits", "is waited for"}};
   std::size_t hidden = 0;
   for (const RankRow& row : snapshot.aggregates->ranks) {
     const RankStats& s = row.windows.in(Window::all);
@@ -196,20 +206,20 @@ std::string ranks_table(const Snapshot& snapshot, const Style& style) {
       continue;
     }
     const double whole = s.communication_ns > 0 ? s.communication_ns : 1;
-    rows.push_back({comm_name(snapshot, row.comm), fmt::format("{}", row.rank),
-                    format_count(s.collectives),
-                    s.lateness_samples > 0 ? format_duration(s.lateness_p50_ns) : kUnknownText,
-                    s.lateness_samples > 0 ? format_duration(s.lateness_p99_ns) : kUnknownText,
-                    format_percent(s.last_share()), format_percent(s.wait_ns / whole),
-                    format_percent(s.waiting_share)});
+    const bool known = s.lateness_samples > 0;
+    rows.push_back(
+        {fmt::format("{} {}", comm_name(snapshot, row.comm), row.rank), format_count(s.collectives),
+         known ? format_duration(s.lateness_p50_ns) : kUnknownText,
+         known ? format_duration(s.lateness_p99_ns) : kUnknownText, format_percent(s.last_share()),
+         format_percent(s.wait_ns / whole), format_percent(s.waiting_share)});
   }
   if (rows.size() == 1) return {};
   std::string out = table(rows, 1, style);
   if (hidden > 0) out += fmt::format("  and {} more: see --json\n", hidden);
-  return out + paint(style, "2",
-                     "  late: arrival against the median of the other ranks; waited: share of its "
-                     "own communication time;\n"
-                     "  made others wait: share of all ranks' communication time, host clock\n");
+  return out +
+         paint(style, "2",
+               "  late: its arrival against the median of the others; waits: share of its own\n"
+               "  communication time; is waited for: share of all ranks'; host clock\n");
 }
 
 std::string pairs_matrix(const Snapshot& snapshot, const Style& style) {
@@ -307,10 +317,14 @@ std::string monitor_line(const Snapshot& snapshot) {
 
 std::string sessions_table(const Snapshot& snapshot, const Style& style) {
   std::vector<std::vector<std::string>> rows{
-      {"session", "process", "pid", "state", "level", "operations", "errors", "started"}};
-  for (const ProcessView& p : snapshot.processes) {
+      {"session", "process", "pid", "state", "level", "operations", "started"}};
+  std::vector<ProcessView> processes = snapshot.processes;
+  std::sort(processes.begin(), processes.end(), [](const ProcessView& a, const ProcessView& b) {
+    return std::tie(a.created_ns, a.pid) < std::tie(b.created_ns, b.pid);
+  });
+  for (const ProcessView& p : processes) {
     rows.push_back({p.session, p.name, fmt::format("{}", p.pid), name(p.state),
-                    std::string(name(p.level)), format_count(p.operations), format_count(p.errors),
+                    std::string(name(p.level)), format_count(p.operations),
                     time_of_day(p.created_real_ns)});
   }
   return table(rows, 2, style);

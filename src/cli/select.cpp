@@ -1,6 +1,7 @@
 #include "cli/select.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 
 #include <fmt/format.h>
@@ -81,6 +82,11 @@ Result<std::vector<std::string>> select_sessions(const std::string& wanted) {
   return Error{ErrorCode::not_found, fmt::format("{} session '{}'; there are: {}",
                                                  ids.empty() ? "there is no" : "more than one",
                                                  wanted, fmt::join(known, ", "))};
+}
+
+std::string session_or(const std::string& own) {
+  const char* given = std::getenv("PEERSCOPE_SESSION");
+  return given != nullptr && *given != '\0' ? given : own;
 }
 
 int prune_sessions(std::int64_t age_ns) {

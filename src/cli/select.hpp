@@ -24,6 +24,9 @@ std::vector<SessionInfo> find_sessions();
 // started one by one); "all"; an id, or the beginning of one. The error says what there is.
 Result<std::vector<std::string>> select_sessions(const std::string& wanted);
 
+// The session that `peerscope run` has put us in, else `own`.
+std::string session_or(const std::string& own);
+
 // Removes the files of ended and dead sessions that are older than `age_ns`. Returns how many
 // files.
 int prune_sessions(std::int64_t age_ns);
