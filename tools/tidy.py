@@ -11,7 +11,7 @@ COMPOSITION_ROOTS = {"cli"}  # may include every module
 VENDOR_HOME = {"cupti": "source/cuda", "nvml": "source/nvml", "nccl": "source/nccl", "cuda": "comm/cuda"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([\w./-]+)[">]')
-MODULE = re.compile(r"^pscope_module\(([\w/]+)(?:\s+DEPS\s+([\w\s/]+?))?(?:\s+GUEST)?\)", re.M)
+MODULE = re.compile(r"^pscope_module\(([\w/]+)(?:\s+GUEST)?(?:\s+DEPS\s+([\w\s/]+?))?(?:\s+GUEST)?\)", re.M)
 
 
 def allowed_modules() -> dict[str, set[str]]:

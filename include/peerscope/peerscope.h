@@ -1,14 +1,16 @@
 /* peerscope.h: record what GPUs (or ranks) say to each other. The C ABI, and the whole of it.
  *
  * Conventions
- *  - Nothing here blocks, takes a lock, allocates or makes a system call once a thread has recorded
- * its first operation. A monitor that cannot record (no memory, level off) says so in counters; the
- * job goes on.
- *  - Every function accepts a NULL session and does nothing. Every function may be called from any
- * thread, and from a signal handler (a record interrupted by another on the same thread costs the
- * inner one, and is counted).
+ *  - Once a thread has recorded its first operation, recording blocks on nothing, takes no lock,
+ *    allocates nothing and makes no system call; but for level comprehensive, where a call site's
+ *    first operation looks up its name. What cannot be recorded is counted; the job goes on.
+ *  - Every function without a trailing underscore accepts a NULL session and does nothing. (Those
+ *    with one belong to the inline functions.)
+ *  - Every function may be called from any thread. Operations may also be recorded in a signal
+ *    handler, up to level detailed, on threads that have recorded before: a record that interrupts
+ *    another on the same thread is not written, and counted.
  *  - Times are nanoseconds, sizes are bytes. `uint16_t` ids come from the register functions below;
- * 0 means "none".
+ *    0 means "none".
  *  - Functions that can fail return 0 or a negative errno; pscope_open also says why in words.
  *  - The library needs libc only, starts no thread, and exports nothing but pscope_*.
  */
@@ -143,6 +145,7 @@ typedef struct pscope_session {
   const uint32_t* level; /* never NULL; points to a pscope_level */
 } pscope_session;
 
+/* Start from PSCOPE_OPTIONS_INIT: a zeroed level means off. */
 typedef struct pscope_options {
   size_t size;         /* sizeof(pscope_options): lets the struct grow */
   const char* name;    /* shown to people; NULL: the program's name */
@@ -153,6 +156,7 @@ typedef struct pscope_options {
   size_t segment_bytes; /* most memory that this process' rings may take; 0:
                            $PEERSCOPE_SEGMENT_BYTES, else 64 MiB */
 } pscope_options;
+#define PSCOPE_OPTIONS_INIT {sizeof(pscope_options), NULL, NULL, NULL, -1, 0}
 
 /* Opens a recorder with a segment of its own. `options` may be NULL. On failure returns NULL or,
  * where only the segment could not be made, a session whose level stays off; in both cases `*why`
@@ -174,8 +178,8 @@ typedef struct pscope_stats {
   uint64_t dropped;     /* not written: interrupted record, no ring, in-flight table full */
   uint64_t threads;     /* rings in use */
   uint64_t ring_bytes;  /* memory taken by rings */
-  uint64_t overhead_ns; /* estimate of the recorder's own time: operations times the cost measured
-                           at open */
+  uint64_t overhead_ns; /* estimate of the recorder's own time: records times the cost of one,
+                           measured at open */
 } pscope_stats;
 PSCOPE_API int pscope_get_stats(const pscope_session* session, pscope_stats* out);
 
@@ -227,7 +231,8 @@ typedef struct pscope_op {
   uint8_t algorithm; /* pscope_algorithm */
   uint8_t protocol;  /* pscope_protocol */
   uint8_t dtype;     /* pscope_dtype */
-  uint8_t async;     /* 1: op_end ends the enqueue only; stays in flight until pscope_op_complete */
+  uint8_t async;     /* 1: op_end ends the enqueue only; stays in flight until pscope_op_complete,
+                        as long as this thread has no more than 47 others in flight */
   uint8_t reserved;
   const void*
       call_site; /* comprehensive: a code address of the caller; NULL: that of pscope_op_begin's */

@@ -51,9 +51,9 @@ constexpr const char* name(MetricType type) {
 struct MetricView {
   std::string name, unit;
   MetricType type = MetricType::gauge;
-  double value = 0.0;       // counter: total; gauge: latest; histogram: sum
+  double value = 0.0;       // counter: total; gauge: latest; histogram: mean
   std::uint64_t count = 0;  // histogram: samples
-  double p50 = kUnknown, p90 = kUnknown, p99 = kUnknown, p999 = kUnknown;  // histogram only
+  double p50 = kUnknown, p99 = kUnknown;  // histogram only
 };
 
 // Where operations spend their time inside (level comprehensive), host clock.

@@ -324,12 +324,14 @@ int run_sweep(const SweepOptions& options) {
     return 1;
   }
   Board& board = *::new (memory) Board;
+  prune_sessions(kKeepSessionsNs);
   if (!options.json) print_head(options);
   std::fflush(nullptr);
   std::vector<pid_t> ranks;
   for (int rank = 0; rank < options.ranks; ++rank) {
     const pid_t pid = fork();
     if (pid == 0) _exit(rank_main(options, *world, board, rank));
+    if (pid < 0) break;  // the others will say who is missing
     ranks.push_back(pid);
   }
   nlohmann::json rows = nlohmann::json::array();
@@ -338,8 +340,7 @@ int run_sweep(const SweepOptions& options) {
   for (const auto& row : rows)
     wrong += row["wrong"].is_null() ? 0 : row["wrong"].get<std::uint64_t>();
   if (options.json) fmt::print("{}\n", nlohmann::json{{"rows", rows}}.dump(2));
-  if (!options.json && fine)
-    fmt::print("# {} of {} sizes have wrong values\n", wrong == 0 ? 0 : 1, rows.size());
+  if (!options.json && fine) fmt::print("# {} wrong values in {} sizes\n", wrong, rows.size());
   if (!fine) fmt::print(stderr, "peerscope bench: a rank failed: {}\n", board.why);
   return fine && wrong == 0 ? 0 : 1;
 }

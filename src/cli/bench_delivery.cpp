@@ -236,8 +236,17 @@ int bench_delivery_main(Args& args) {
   std::fflush(nullptr);
   const pid_t writer = fork();
   if (writer == 0) _exit(writer_main(session, board, options));
-  while (board.ready.load() < options.threads && waitpid(writer, nullptr, WNOHANG) == 0)
+  if (writer < 0) {
+    fmt::print(stderr, "peerscope bench delivery: cannot start a process\n");
+    return 1;
+  }
+  while (board.ready.load() < options.threads) {
+    if (waitpid(writer, nullptr, WNOHANG) == writer) {
+      fmt::print(stderr, "peerscope bench delivery: the writing process could not record\n");
+      return 1;
+    }
     usleep(1000);
+  }
   MonitorOptions monitor_options;
   monitor_options.collect.sessions = {session};
   Monitor monitor(monitor_options);

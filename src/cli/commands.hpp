@@ -10,6 +10,7 @@ extern const Command kRunCommand;
 extern const Command kTopCommand;
 extern const Command kReportCommand;
 extern const Command kSessionsCommand;
+extern const Command kLevelCommand;
 extern const Command kBenchRecordCommand;
 extern const Command kBenchDeliveryCommand;
 extern const Command kBenchOverheadCommand;

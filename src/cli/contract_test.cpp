@@ -182,7 +182,11 @@ TEST_F(Contract, LooksAtALiveSession) {
   std::this_thread::sleep_for(std::chrono::milliseconds(1500));
   const Ran top = run("top --once --json");
   const Ran sessions = run("sessions --json");
+  const Ran level = run("level basic --json");
+  const Ran after = run("top --once --json");
   demo.join();
+  EXPECT_EQ(json::parse(level.out)["processes"], 4);
+  EXPECT_EQ(json::parse(after.out)["sessions"][0]["processes"][0]["level"], "basic");
   ASSERT_EQ(top.status, 0) << top.err;
   const json out = json::parse(top.out);
   EXPECT_EQ(out["sessions"][0]["state"], "live");
@@ -199,7 +203,7 @@ TEST_F(Contract, BadInputIsOneSentenceAndStatusTwo) {
        {"dance", "bench dance", "demo --ranks 65", "demo --ranks 3 --slow-rank 3",
         "demo --slow-rank x", "demo --level loud", "bench all_reduce -b 1X",
         "bench all_reduce -b 2K -e 1K", "bench all_reduce -a zigzag", "report nosuch", "report",
-        "top --once", "demo extra", "bench overhead -b 8 -e 4"}) {
+        "level", "level loud", "top --once", "demo extra", "bench overhead -b 8 -e 4"}) {
     const Ran ran = run(arguments);
     EXPECT_EQ(ran.status, 2) << arguments;
     EXPECT_FALSE(ran.err.empty()) << arguments;
@@ -213,7 +217,7 @@ TEST_F(Contract, EveryCommandExplainsItself) {
   const Ran all = run("--help");
   EXPECT_EQ(all.status, 0);
   for (const char* command :
-       {"demo", "run", "top", "report", "sessions", "bench record", "bench delivery",
+       {"demo", "run", "top", "report", "sessions", "level", "bench record", "bench delivery",
         "bench overhead", "bench all_reduce", "bench sendrecv"}) {
     EXPECT_THAT(all.out, HasSubstr(command));
     const Ran ran = run(fmt::format("{} --help", command));

@@ -171,7 +171,7 @@ int demo_main(Args& args) {
       options.slow_after_s >= 0 ? options.slow_after_s : std::min(work.duration_s / 2, 1.5);
   work.session = session_or(fmt::format("demo-{}", getpid()));
   if (!options.json && !options.quiet) print_heading(options);
-  prune_sessions(600'000'000'000);
+  prune_sessions(kKeepSessionsNs);
   stop_on_interrupt();
   const Result<std::vector<pid_t>> ranks = start_workload(work);
   if (!ranks) {

@@ -15,8 +15,9 @@ namespace {
 
 std::vector<const Command*> all_commands() {
   std::vector<const Command*> commands{
-      &kDemoCommand,     &kRunCommand,         &kTopCommand,           &kReportCommand,
-      &kSessionsCommand, &kBenchRecordCommand, &kBenchDeliveryCommand, &kBenchOverheadCommand};
+      &kDemoCommand,        &kRunCommand,           &kTopCommand,
+      &kReportCommand,      &kSessionsCommand,      &kLevelCommand,
+      &kBenchRecordCommand, &kBenchDeliveryCommand, &kBenchOverheadCommand};
   for (int i = 0; i < kBenchCollectiveCommandCount; ++i)
     commands.push_back(&kBenchCollectiveCommands[i]);
   return commands;

@@ -71,7 +71,7 @@ int run_main(Args& args) {
     fmt::print(stderr, "peerscope run: what is to be run? Write: peerscope run -- CMD [ARG ...]\n");
     return 2;
   }
-  prune_sessions(3'600'000'000'000);
+  prune_sessions(kKeepSessionsNs);
   const std::string session = fmt::format("run-{}", getpid());
   stop_on_interrupt();
   std::fflush(nullptr);
@@ -110,7 +110,7 @@ int run_main(Args& args) {
 const Command kRunCommand{
     {"run", "run a program that records, watch it, report at its end",
      "  peerscope run -- ./my_program --its-own-option\n"
-     "  peerscope run --level comprehensive --out report.json -- torchrun train.py\n",
+     "  peerscope run --level comprehensive --out report.json -- ./my_program\n",
      "else that of the program (128 + signal if one ended it, 127 if it cannot be run)"},
     run_main};
 

@@ -38,8 +38,8 @@ std::vector<SessionInfo> find_sessions() {
     const ProcessState state = segment->state();
     session.id = at->first;
     session.state = is_new ? state : combine(session.state, state);
-    session.created_ns =
-        std::max(session.created_ns, static_cast<std::int64_t>(segment->header().created_mono_ns));
+    session.created_real_ns = std::max(
+        session.created_real_ns, static_cast<std::int64_t>(segment->header().created_real_ns));
     session.paths.push_back(path);
     for (std::uint16_t id = 1;; ++id) {
       const auto comm = segment->comm(id);
@@ -50,7 +50,7 @@ std::vector<SessionInfo> find_sessions() {
   std::vector<SessionInfo> sessions;
   for (auto& [id, session] : by_id) sessions.push_back(std::move(session));
   std::sort(sessions.begin(), sessions.end(),
-            [](const auto& a, const auto& b) { return a.created_ns > b.created_ns; });
+            [](const auto& a, const auto& b) { return a.created_real_ns > b.created_real_ns; });
   return sessions;
 }
 
@@ -90,10 +90,10 @@ std::string session_or(const std::string& own) {
 }
 
 int prune_sessions(std::int64_t age_ns) {
-  const auto now_ns = static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC));
+  const auto now_ns = static_cast<std::int64_t>(clock_ns(CLOCK_REALTIME));
   int removed = 0;
   for (const SessionInfo& session : find_sessions()) {
-    if (session.state == ProcessState::live || now_ns - session.created_ns < age_ns) continue;
+    if (session.state == ProcessState::live || now_ns - session.created_real_ns < age_ns) continue;
     for (const std::string& path : session.paths) removed += unlink(path.c_str()) == 0;
   }
   return removed;

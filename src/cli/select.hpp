@@ -12,7 +12,7 @@ namespace peerscope {
 struct SessionInfo {
   std::string id;
   ProcessState state = ProcessState::ended;
-  std::int64_t created_ns = 0;  // of its newest process
+  std::int64_t created_real_ns = 0;  // of its newest process; the system's time, good across boots
   std::vector<std::uint64_t> communicators;
   std::vector<std::string> paths;
 };
@@ -26,6 +26,8 @@ Result<std::vector<std::string>> select_sessions(const std::string& wanted);
 
 // The session that `peerscope run` has put us in, else `own`.
 std::string session_or(const std::string& own);
+
+inline constexpr std::int64_t kKeepSessionsNs = 600'000'000'000;  // what commands leave behind goes after ten minutes
 
 // Removes the files of ended and dead sessions that are older than `age_ns`. Returns how many
 // files.

@@ -267,6 +267,7 @@ json to_json(const Finding& finding) {
           {"action", finding.action},
           {"confidence", finding.confidence},
           {"impact", finding.impact},
+          {"since_ns", finding.since_ns < 0 ? json(nullptr) : json(finding.since_ns)},
           {"evidence", evidence}};
 }
 

@@ -55,7 +55,7 @@ MetricView view_of(const MetricValue& value) {
   return view;
 }
 
-// Processes that have one metric in common show it once: counters and histogram counts add up.
+// Processes that have one metric in common show it once. Counters add up; quantiles do not.
 void add_metric(std::vector<MetricView>& views, const MetricView& view) {
   for (MetricView& known : views) {
     if (known.name != view.name || known.type != view.type) continue;
@@ -64,7 +64,7 @@ void add_metric(std::vector<MetricView>& views, const MetricView& view) {
     } else if (view.type == MetricType::counter) {
       known.value += view.value;
     } else if (view.count > known.count) {
-      known = view;  // quantiles do not add up: the process with most samples speaks
+      known = view;  // the process with most samples speaks
     }
     return;
   }

@@ -111,8 +111,11 @@ void describe(const Snapshot& snapshot, const Group& group, const std::vector<in
   const std::string age = format_duration(static_cast<double>(oldest.age_ns));
   const std::string whom = whom_it_waits_for(snapshot, oldest.op, missing);
   if (is_dead(snapshot, oldest.pid)) {
-    out.sentence = fmt::format("{} {} in {} (for {}, host clock) when the process died{}", who,
-                               present.size() > 1 ? "were" : "was", what, age, whom);
+    // Its last sign of life may be older than its death: what it did since is not known.
+    const std::string since =
+        oldest.age_ns > 0 ? fmt::format(" (for at least {}, host clock)", age) : "";
+    out.sentence = fmt::format("{} {} in {}{} when the process died{}", who,
+                               present.size() > 1 ? "were" : "was", what, since, whom);
     out.action =
         "Look for why it ended (exit status, kernel log); what it did before: peerscope report";
     return;
@@ -147,6 +150,11 @@ Finding finding(const Snapshot& snapshot, const Group& group) {
   out.subject.operation = std::string(name(op.kind));
   describe(snapshot, group, missing, out);
   out.confidence = 0.95;
+  if (op.kind == Kind::recv || op.kind == Kind::get) {
+    // Waiting for what nobody has sent may be what it is there for.
+    out.severity = Severity::warning;
+    out.confidence = 0.5;
+  }
   out.impact = 1.0;
   out.since_ns = op.begin_ns;
   out.evidence = {{"age_host_ns", static_cast<double>(oldest.age_ns)},
@@ -173,6 +181,7 @@ void detect_hang(const Snapshot& snapshot, const DetectOptions& options,
   }
   for (const auto& [key, group] : groups) {
     const bool dead = std::get<0>(key);
+    if (!dead && std::get<3>(key) == Kind::compute) continue;  // no communication
     const bool hangs = std::any_of(group.begin(), group.end(), [&](const InFlight* entry) {
       return static_cast<double>(entry->age_ns) >= limit_ns(snapshot, entry->op, options);
     });

@@ -32,7 +32,9 @@ Groups group(const Aggregates& aggregates, const DetectOptions& options) {
     const Direction way = direction(cell.kind, cell.rank, cell.peer);
     if (!way.known() || cell.other || cell.count == 0) continue;
     const bool on_device = cell.device_time.known();
-    if (!on_device && cell.async) continue;  // the host's clock knows the enqueue only
+    // The host's clock knows the enqueue only of what is asynchronous; a rank with a root may be done long before the
+    // others, and a receiver waits for its sender first.
+    if (!on_device && (cell.async || has_root(cell.kind) || cell.kind == Kind::recv)) continue;
     const Distribution& time = on_device ? cell.device_time : cell.host;
     const double bytes = static_cast<double>(cell.bytes) / static_cast<double>(cell.count);
     if (time.count < options.pair_min_samples || time.p50_ns <= 0.0) continue;
