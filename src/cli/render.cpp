@@ -138,11 +138,16 @@ std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
   }
+  // Two spaces between columns where there is room, else one.
+  std::size_t whole = 2;
+  for (const std::size_t width : widths) whole += width + 2;
+  const bool roomy = whole <= static_cast<std::size_t>(std::max(style.width, 40)) + 2;
   std::string out;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     std::string line = " ";
-    for (std::size_t i = 0; i < rows[r].size(); ++i)
-      line += " " + pad(rows[r][i], widths[i] + (i > 0 ? 1 : 0), i < left);
+    for (std::size_t i = 0; i < rows[r].size(); ++i) {
+      line += (roomy && i > 0 ? "  " : " ") + pad(rows[r][i], widths[i], i < left);
+    }
     line.erase(line.find_last_not_of(' ') + 1);
     out += (r == 0 ? paint(style, "2", line) : line) + "\n";
   }

@@ -30,8 +30,8 @@ TEST(Render, TheVerdictComesFirstWithEvidenceAndAction) {
   EXPECT_EQ(verdict(with_finding(), {}),
             "  ▲ Rank 2 arrives 214 µs late in every all_reduce since 1.2 s ago: 71 % of\n"
             "    communication time is waiting for it.\n"
-            "    transfer p50 host 12.3 µs · last share 97 % · collectives 1 036 · confidence\n"
-            "    99 %\n"
+            "    transfer p50 host 12.3 µs · last share 97 % · collectives 1 036 ·\n"
+            "    confidence 99 %\n"
             "    → Look at what rank 2 does before the collective: peerscope report\n");
 }
 
