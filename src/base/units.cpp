@@ -73,7 +73,8 @@ std::string format_bandwidth(double bytes_per_s) {
 std::string format_percent(double fraction) {
   const double percent = fraction * 100.0;
   if (std::fabs(percent) >= 9.95) return fmt::format("{:.0f} %", percent);
-  return fmt::format("{:.1f} %", percent);
+  if (std::fabs(percent) >= 0.095 || percent == 0.0) return fmt::format("{:.1f} %", percent);
+  return fmt::format("{:.2g} %", percent);
 }
 
 std::optional<std::uint64_t> parse_bytes(std::string_view text) {

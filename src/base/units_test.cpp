@@ -16,6 +16,8 @@ TEST(Units, GiveThreeSignificantDigitsAndAUnit) {
   EXPECT_EQ(format_rate(1.2e6), "1.20 M/s");
   EXPECT_EQ(format_percent(0.003), "0.3 %");
   EXPECT_EQ(format_percent(0.714), "71 %");
+  EXPECT_EQ(format_percent(0.000123), "0.012 %");
+  EXPECT_EQ(format_percent(0), "0.0 %");
 }
 
 TEST(Units, SayBytesAsPeopleDo) {

@@ -49,11 +49,13 @@ bool read_slow_rank(DemoOptions& options) {
 
 void print_heading(const DemoOptions& options) {
   const WorkloadOptions& work = options.work;
-  fmt::print("  {} ranks on host memory · all_reduce {} × {} per token · {:.3g} s", work.ranks,
+  fmt::print("  {} ranks on host memory · all_reduce {} × {} per token · {:.3g} s\n", work.ranks,
              format_bytes(work.bytes), 2 * work.layers, work.duration_s);
-  if (work.slow_rank >= 0)
-    fmt::print(" · rank {} is slowed after {:.3g} s", work.slow_rank, work.slow_after_s);
-  fmt::print("\n\n");
+  if (work.slow_rank >= 0) {
+    fmt::print("  rank {} computes {} longer from {:.3g} s on\n", work.slow_rank,
+               format_duration(work.slow_by_us * 1e3), work.slow_after_s);
+  }
+  fmt::print("\n");
   std::fflush(stdout);
 }
 
@@ -137,8 +139,7 @@ int finish(const DemoOptions& options, const Seen& seen) {
     fmt::print("{}", verdict(*seen.last, style));
   } else {
     fmt::print(
-        "{}\n  next: peerscope report   peerscope top   peerscope run -- CMD   peerscope bench "
-        "record\n",
+        "{}\n  next: peerscope report   peerscope top   peerscope run -- CMD\n",
         report(*seen.last, style));
   }
   return 0;

@@ -15,6 +15,7 @@ namespace {
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr std::size_t kBatch = 256;                  // records a turn: stays in the first-level cache
 constexpr std::int64_t kDiscoverNs = 20'000'000;
+constexpr std::int64_t kStateNs = 50'000'000;
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kGiveUpNs = 10'000'000'000;   // an incomplete collective is flushed after this
 constexpr std::int64_t kFastPollNs = 1'000'000, kSlowPollNs = 20'000'000;
@@ -65,7 +66,6 @@ void Collector::attach(const std::string& path) {
   const auto remember = [&] { known_.insert(std::lower_bound(known_.begin(), known_.end(), path), path); };
   Result<SegmentView> opened = SegmentView::open(path);
   if (!opened) {
-    if (opened.error().message.find("still being made") != std::string::npos) return;  // next time
     remember();
     problems_.push_back(opened.error().message);
     return;
@@ -94,12 +94,18 @@ void Collector::calibrate(std::int64_t now_ns) {
   next_calibration_ns_ = now_ns + kSecondNs;
   clock_.add(read_clock_pair(ClockSource::tsc));
   for (auto& process : processes_) {
-    if (process->state != ProcessState::live) continue;
-    process->state = process->segment.state();
     if (process->state != ProcessState::live || !process->segment.writable()) continue;
     SegmentHeader& header = process->segment.writable_header();
     if (!calibration_is_due(header, static_cast<std::uint64_t>(now_ns))) continue;
     add_calibration(header, read_clock_pair(static_cast<ClockSource>(header.clock_source)));
+  }
+}
+
+// Asks the kernel who is still there: a file read a process, so not at each poll. Who is gone stays gone.
+void Collector::refresh_states(std::int64_t now_ns) {
+  next_state_ns_ = now_ns + kStateNs;
+  for (auto& process : processes_) {
+    if (process->state == ProcessState::live) process->state = process->segment.state();
   }
 }
 
@@ -110,6 +116,7 @@ std::uint64_t Collector::poll(std::uint64_t max_records) {
     next_discovery_ns_ = now_ns + kDiscoverNs;
   }
   if (now_ns >= next_calibration_ns_) calibrate(now_ns);
+  if (now_ns >= next_state_ns_) refresh_states(now_ns);
   next_poll_ns_ = kSlowPollNs;
   for (auto& process : processes_) {
     for (auto i = static_cast<std::uint32_t>(process->rings.size()); i < process->segment.ring_count(); ++i) {
@@ -162,7 +169,7 @@ void Collector::route(Process& process, std::uint32_t thread, std::span<const Re
   }
   const std::span<const Op> batch{process.ops.data(), ops};
   if (ops != 0) sink_.on_ops(batch);
-  for (const Op& op : batch) joiner_.add(op);
+  joiner_.add(batch);
 }
 
 void Collector::route_other(Process& process, const Record& record) {
@@ -204,7 +211,8 @@ bool Collector::claim_growth(Ring& ring, RingHeader& header, std::int64_t now_ns
   return true;
 }
 
-// A ring that laps too fast asks for a larger block. Its pages are touched here, a few a poll, and not in the job.
+// A ring that laps too fast asks for a larger block. Its pages are brought into memory here, a few a poll;
+// what is left to the job is to map them.
 void Collector::serve_growth(Process& process, Ring& ring, std::int64_t now_ns) {
   if (!process.segment.writable()) return;
   RingHeader* header = process.segment.writable_ring(ring.tail.index());
@@ -300,7 +308,7 @@ void Collector::finish() { joiner_.flush_all(); }
 
 bool Collector::any_live() const {
   return std::any_of(processes_.begin(), processes_.end(),
-                     [](const auto& process) { return process->segment.state() == ProcessState::live; });
+                     [](const auto& process) { return process->state == ProcessState::live; });
 }
 
 std::int64_t Collector::last_activity_ns() const {

@@ -107,7 +107,8 @@ class Collector {
   // Attaches to what is new. Called by poll() every 20 ms; call it to attach at once.
   void discover();
 
-  // Reads all that was there when it was called, about `max_records` of it at most (0: no limit). Returns the number of records read.
+  // Reads all that was there when it was called, about `max_records` of it at most (0: no limit). Returns the number of
+  // records read.
   std::uint64_t poll(std::uint64_t max_records = 0);
 
   // When to poll again, so that no ring laps meanwhile: 1 to 20 ms.
@@ -125,7 +126,7 @@ class Collector {
   [[nodiscard]] const ClockMap& clock() const { return clock_; }
   [[nodiscard]] const Joiner& joiner() const { return joiner_; }
   [[nodiscard]] std::size_t process_count() const { return processes_.size(); }
-  [[nodiscard]] bool any_live() const;
+  [[nodiscard]] bool any_live() const;  // as of the last poll, give or take 50 ms
   [[nodiscard]] std::int64_t last_activity_ns() const;  // of all processes; 0 if there are none
 
   // Changes what all attached live processes record. Returns how many were reached.
@@ -137,6 +138,7 @@ class Collector {
 
   void attach(const std::string& path);
   void calibrate(std::int64_t now_ns);
+  void refresh_states(std::int64_t now_ns);
   std::uint64_t drain(Process& process, Ring& ring);
   void route(Process& process, std::uint32_t thread, std::span<const Record> records);
   void route_other(Process& process, const Record& record);
@@ -151,7 +153,8 @@ class Collector {
   std::vector<std::unique_ptr<Process>> processes_;
   std::vector<std::string> known_;  // sorted paths that need no second look
   std::vector<std::string> problems_;
-  std::int64_t next_discovery_ns_ = 0, next_calibration_ns_ = 0, next_flush_ns_ = 0;
+  std::int64_t next_discovery_ns_ = 0, next_calibration_ns_ = 0, next_flush_ns_ = 0,
+               next_state_ns_ = 0;
   std::int64_t next_poll_ns_ = 1'000'000;
 };
 

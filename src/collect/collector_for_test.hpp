@@ -16,13 +16,15 @@ struct JoinedCollective {
 
 class Keeper : public Sink {
  public:
-  void on_ops(std::span<const Op> batch) override { ops.insert(ops.end(), batch.begin(), batch.end()); }
+  void on_ops(std::span<const Op> batch) override {
+    ops.insert(ops.end(), batch.begin(), batch.end());
+  }
   void on_collective(const Collective& collective) override {
     JoinedCollective joined{collective, {collective.arrivals.begin(), collective.arrivals.end()}};
     joined.head.arrivals = {};
     collectives.push_back(std::move(joined));
   }
-  void on_phase(const Phase& phase) override { phases.push_back(phase); }
+  void on_phase(const PhaseMark& phase) override { phases.push_back(phase); }
   void on_completion(const Completion& completion) override { completions.push_back(completion); }
   void on_event(const Event& event) override { events.push_back(event); }
   void on_call_site(const CallSite& site) override { call_sites.push_back(site); }
@@ -35,7 +37,7 @@ class Keeper : public Sink {
 
   std::vector<Op> ops;
   std::vector<JoinedCollective> collectives;
-  std::vector<Phase> phases;
+  std::vector<PhaseMark> phases;
   std::vector<Completion> completions;
   std::vector<Event> events;
   std::vector<CallSite> call_sites;
@@ -43,14 +45,17 @@ class Keeper : public Sink {
 
 // A collector of one directory, and what it has delivered.
 struct Reader {
-  explicit Reader(const RuntimeDir& dir) : Reader(CollectorOptions{.dirs = {dir.path()}, .session = "", .pid = 0}) {}
+  explicit Reader(const RuntimeDir& dir)
+      : Reader(CollectorOptions{.dirs = {dir.path()}, .sessions = {}, .pid = 0}) {}
   explicit Reader(CollectorOptions options) : collector(std::move(options), keeper) {}
 
   void poll_all() {
     collector.discover();
     while (collector.poll() != 0) continue;
   }
-  [[nodiscard]] ProcessStatus status(std::size_t process = 0) const { return collector.processes().at(process); }
+  [[nodiscard]] ProcessStatus status(std::size_t process = 0) const {
+    return collector.processes().at(process);
+  }
 
   Keeper keeper;
   Collector collector;

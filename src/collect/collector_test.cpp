@@ -1,4 +1,5 @@
-// What a process records comes back exactly: values, sequences, levels, what is open, what the user measures.
+// What a process records comes back exactly: values, sequences, levels, what is open, what the user
+// measures.
 #include "collect/collector.hpp"
 
 #include <algorithm>
@@ -124,7 +125,8 @@ TEST(Sequence, IsCountedPerCommunicatorCollectivesAndOthersApart) {
   for (const int kind : {PSCOPE_KIND_ALL_REDUCE, PSCOPE_KIND_SEND, PSCOPE_KIND_BARRIER}) {
     record(session, operation(kind, first));
   }
-  for (const int kind : {PSCOPE_KIND_BROADCAST, PSCOPE_KIND_COMPUTE}) record(session, operation(kind, second));
+  for (const int kind : {PSCOPE_KIND_BROADCAST, PSCOPE_KIND_COMPUTE})
+    record(session, operation(kind, second));
   record(session, operation(PSCOPE_KIND_RECV, first));
   Reader reader(dir);
   reader.poll_all();
@@ -160,7 +162,8 @@ TEST(Level, ComprehensiveAddsPhasesAndCallSites) {
   const std::uint16_t gather = pscope_name(session, "gather");
   pscope_op op = operation(PSCOPE_KIND_ALL_REDUCE, session.comm(4, 1));
   op.sequence = 9;
-  op.call_site = reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(&pscope_version) + 1);
+  op.call_site =
+      reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(&pscope_version) + 1);
   const pscope_token token = pscope_op_begin(session, &op);
   pscope_op_phase(session, token, reduce);
   std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -169,15 +172,16 @@ TEST(Level, ComprehensiveAddsPhasesAndCallSites) {
   Reader reader(dir);
   reader.poll_all();
   ASSERT_EQ(reader.keeper.phases.size(), 2u);
-  const Phase& first = reader.keeper.phases[0];
-  const Phase& second = reader.keeper.phases[1];
+  const PhaseMark& first = reader.keeper.phases[0];
+  const PhaseMark& second = reader.keeper.phases[1];
   EXPECT_EQ(reader.collector.text(0, first.name), "reduce");
   EXPECT_EQ(reader.collector.text(0, second.name), "gather");
   EXPECT_EQ(second.sequence, 9u);
   EXPECT_EQ(second.comm, 4u);
   EXPECT_EQ(second.rank, 1);
   EXPECT_EQ(second.kind, Kind::all_reduce);
-  EXPECT_NEAR(static_cast<double>(first.begin_ns + first.duration_ns), static_cast<double>(second.begin_ns), 2);
+  EXPECT_NEAR(static_cast<double>(first.begin_ns + first.duration_ns),
+              static_cast<double>(second.begin_ns), 2);
   EXPECT_GE(second.duration_ns, 1'900'000);
   ASSERT_EQ(reader.keeper.call_sites.size(), 1u);
   const std::string site = reader.collector.text(0, reader.keeper.call_sites[0].name);
@@ -243,7 +247,8 @@ TEST(InFlight, ShowsWhatHasBegunAndNotEnded) {
   EXPECT_EQ(open[0].op.host_duration_ns, kUnknownNs);
   EXPECT_EQ(open[0].pid, static_cast<std::uint32_t>(getpid()));
   EXPECT_NE(open[0].tid, 0u);
-  EXPECT_NEAR(static_cast<double>(open[0].op.begin_ns + open[0].age_ns), static_cast<double>(now), 1.0);
+  EXPECT_NEAR(static_cast<double>(open[0].op.begin_ns + open[0].age_ns), static_cast<double>(now),
+              1.0);
   EXPECT_FALSE(open[0].enqueued);
   pscope_op_end(session, token, PSCOPE_STATUS_OK);
   EXPECT_TRUE(reader.collector.in_flight(now).empty());
@@ -284,8 +289,15 @@ TEST(DeviceTimes, AreTiedToTheHostsClock) {
   // The device's clock began 5 s later and runs at half the speed.
   pscope_device_clock(session, 2, 1'000'000, 5'000'000'000, 5'000'000'000);
   pscope_device_clock(session, 2, 2'000'000, 5'002'000'000, 5'002'000'000);
-  const pscope_device_times times{17, 1'500'000, 1'600'000, 4096, session.comm(3, 1), 2,
-                                  PSCOPE_KIND_ALL_REDUCE, PSCOPE_ALGORITHM_RING, 11};
+  const pscope_device_times times{17,
+                                  1'500'000,
+                                  1'600'000,
+                                  4096,
+                                  session.comm(3, 1),
+                                  2,
+                                  PSCOPE_KIND_ALL_REDUCE,
+                                  PSCOPE_ALGORITHM_RING,
+                                  11};
   pscope_op_device_times(session, &times);
   Reader reader(dir);
   reader.poll_all();
@@ -315,7 +327,8 @@ TEST(Event, CarriesNameSeverityCommunicatorAndValue) {
   EXPECT_EQ(event.severity, PSCOPE_SEVERITY_WARNING);
   EXPECT_EQ(event.comm, comm);
   EXPECT_EQ(event.value, -42);
-  EXPECT_NEAR(static_cast<double>(event.at_ns), static_cast<double>(clock_ns(CLOCK_MONOTONIC)), 5e9);
+  EXPECT_NEAR(static_cast<double>(event.at_ns), static_cast<double>(clock_ns(CLOCK_MONOTONIC)),
+              5e9);
 }
 
 TEST(Metrics, ComeBackWithNameUnitAndValue) {
@@ -365,14 +378,14 @@ TEST(Collector, ReadsOnlyTheSessionAndProcessAskedFor) {
   const RuntimeDir dir;
   const TestSession session(dir);
   const auto own = static_cast<std::uint32_t>(getpid());
-  const auto count = [&](const std::string& name, std::uint32_t pid) {
-    Reader reader(CollectorOptions{.dirs = {dir.path()}, .session = name, .pid = pid});
+  const auto count = [&](const std::vector<std::string>& names, std::uint32_t pid) {
+    Reader reader(CollectorOptions{.dirs = {dir.path()}, .sessions = names, .pid = pid});
     return reader.collector.process_count();
   };
-  EXPECT_EQ(count("", 0), 1u);
-  EXPECT_EQ(count("job", own), 1u);
-  EXPECT_EQ(count("another", 0), 0u);
-  EXPECT_EQ(count("", own + 1), 0u);
+  EXPECT_EQ(count({}, 0), 1u);
+  EXPECT_EQ(count({"x", "job"}, own), 1u);
+  EXPECT_EQ(count({"another"}, 0), 0u);
+  EXPECT_EQ(count({}, own + 1), 0u);
 }
 
 TEST(Collector, ListsEachCommunicatorOnce) {
@@ -395,13 +408,15 @@ TEST(Collector, JoinsRanksOfOneProcess) {
   std::vector<std::thread> ranks;
   for (std::uint32_t rank = 0; rank < 4; ++rank) {
     const std::uint16_t comm = session.comm(1, rank, 4);
-    ranks.emplace_back([&session, comm] { record(session, operation(PSCOPE_KIND_ALL_REDUCE, comm), 0, 500); });
+    ranks.emplace_back(
+        [&session, comm] { record(session, operation(PSCOPE_KIND_ALL_REDUCE, comm), 0, 500); });
   }
   for (std::thread& rank : ranks) rank.join();
   Reader reader(dir);
   reader.poll_all();
   ASSERT_EQ(reader.keeper.collectives.size(), 500u);
-  for (const JoinedCollective& c : reader.keeper.collectives) EXPECT_TRUE(c.head.complete && !c.head.mismatch);
+  for (const JoinedCollective& c : reader.keeper.collectives)
+    EXPECT_TRUE(c.head.complete && !c.head.mismatch);
 }
 
 TEST(Collector, EndsAPollThoughTheWriterGoesOn) {

@@ -3,6 +3,10 @@
 #include <algorithm>
 
 namespace peerscope {
+namespace {
+constexpr std::uint64_t kLatestNs = std::uint64_t{1} << 61;  // 73 years of uptime
+constexpr double kFarNs = static_cast<double>(kLatestNs);
+}  // namespace
 
 const Decoder::Comm& Decoder::load_comms(const SegmentView& segment, std::uint16_t id) {
   while (comms_.size() <= id) {
@@ -56,13 +60,15 @@ void Decoder::decode_device_times(const SegmentView& segment, const Record& reco
   out.stream = 0;
   out.begin_ns = 0;
   if (clock.samples.load(std::memory_order_acquire) == 0) return;  // unknown on the host's clock: duration only
-  const auto last_device = static_cast<std::int64_t>(clock.last_device_ns.load(kRelaxed));
-  const auto last_host = static_cast<std::int64_t>(clock.last_host_ns.load(kRelaxed));
-  const auto device_span = last_device - static_cast<std::int64_t>(clock.first_device_ns.load(kRelaxed));
-  const auto host_span = last_host - static_cast<std::int64_t>(clock.first_host_ns.load(kRelaxed));
+  // Unsigned and clamped: what a corrupt clock says is wrong, but not undefined.
+  const std::uint64_t last_device = clock.last_device_ns.load(kRelaxed);
+  const std::uint64_t last_host = clock.last_host_ns.load(kRelaxed);
+  const auto device_span = static_cast<std::int64_t>(last_device - clock.first_device_ns.load(kRelaxed));
+  const auto host_span = static_cast<std::int64_t>(last_host - clock.first_host_ns.load(kRelaxed));
   const double rate = device_span > 0 ? static_cast<double>(host_span) / static_cast<double>(device_span) : 1.0;
-  const auto since = static_cast<double>(static_cast<std::int64_t>(record.begin()) - last_device);
-  out.device_begin_ns = last_host + static_cast<std::int64_t>(since * rate);
+  const auto since = static_cast<double>(static_cast<std::int64_t>(record.begin() - last_device));
+  const auto since_ns = static_cast<std::int64_t>(std::clamp(since * rate, -kFarNs, kFarNs));
+  out.device_begin_ns = static_cast<std::int64_t>(std::min(last_host, kLatestNs)) + since_ns;
   out.begin_ns = out.device_begin_ns;
 }
 

@@ -18,10 +18,18 @@ bool has_rank(const Arrival* arrivals, std::uint16_t arrived, std::uint16_t rank
 
 }  // namespace
 
-Joiner::Comm* Joiner::comm_of(const Op& op) {
+// Sampled sequences are multiples of 64: without the shifted bits they would share a few slots. Not by the weight: ranks may
+// be at different levels.
+inline std::uint64_t Joiner::place_of(const Comm& comm, std::uint64_t sequence) { return (sequence ^ sequence >> 6) & comm.mask; }
+
+inline Joiner::Comm* Joiner::comm_of(const Op& op) {
   // The rank count is part of the key: a communicator id that is used again with another size is another communicator.
   const std::uint64_t id = op.comm ^ (static_cast<std::uint64_t>(op.ranks) << 48);
   if (id == last_id_ && last_comm_ != nullptr) return last_comm_;
+  return find_comm(op, id);
+}
+
+Joiner::Comm* Joiner::find_comm(const Op& op, std::uint64_t id) {
   auto found = comms_.find(id);
   if (found == comms_.end()) {
     if (comms_.size() >= kMaxCommunicators) return nullptr;
@@ -39,24 +47,27 @@ Joiner::Comm* Joiner::comm_of(const Op& op) {
   return last_comm_;
 }
 
-void Joiner::start(Slot& slot, const Op& op) {
-  Collective& c = slot.collective;
-  c = Collective{};
-  c.comm = op.comm;
-  c.sequence = op.sequence;
-  c.bytes = op.bytes;
-  c.first_ns = c.last_ns = op.begin_ns;
-  c.end_ns = op.begin_ns;
-  c.weight = op.weight;
-  c.ranks = op.ranks;
-  c.first_rank = c.last_rank = op.rank;
-  c.kind = op.kind;
-  c.algorithm = op.algorithm;
-  c.backend = op.backend;
+inline void Joiner::start(Slot& slot, const Op& op) {
+  slot.collective = {.comm = op.comm,
+                     .sequence = op.sequence,
+                     .bytes = op.bytes,
+                     .first_ns = op.begin_ns,
+                     .last_ns = op.begin_ns,
+                     .end_ns = op.begin_ns,
+                     .weight = op.weight,
+                     .ranks = op.ranks,
+                     .first_rank = op.rank,
+                     .last_rank = op.rank,
+                     .kind = op.kind,
+                     .algorithm = op.algorithm,
+                     .backend = op.backend,
+                     .complete = false,
+                     .mismatch = false,
+                     .arrivals = {}};
   slot.arrived = 0;
 }
 
-void Joiner::put(Comm& comm, Slot& slot, Arrival* arrivals, const Op& op) {
+inline void Joiner::put(Comm& comm, Slot& slot, Arrival* arrivals, const Op& op) {
   Collective& c = slot.collective;
   const std::int64_t end_ns = op.begin_ns + std::max<std::int64_t>(op.host_duration_ns, 0);
   arrivals[slot.arrived++] = {op.begin_ns, end_ns, op.rank, op.status};
@@ -85,9 +96,7 @@ void Joiner::add(const Op& op) {
   if (op.comm == 0 || op.ranks < 2 || op.rank >= op.ranks || op.device_only || !is_collective(op.kind)) return;
   Comm* comm = comm_of(op);
   if (comm == nullptr) return;
-  // Sampled sequences are multiples of 64: without the shifted bits they would share a few slots. Not by the weight:
-  // ranks may be at different levels.
-  const std::uint64_t at = (op.sequence ^ op.sequence >> 6) & comm->mask;
+  const std::uint64_t at = place_of(*comm, op.sequence);
   Slot& slot = comm->slots[at];
   Arrival* arrivals = comm->arrivals.data() + at * comm->places;
   if (const Collective& c = slot.collective; slot.arrived == 0 && c.comm == op.comm && !c.complete &&
@@ -111,6 +120,25 @@ void Joiner::add(const Op& op) {
   }
   start(slot, op);
   put(*comm, slot, arrivals, op);
+}
+
+// Windows are larger than the second-level cache and no two ranks use a slot at the same time: fetched ahead, it is there when
+// its turn comes. A communicator other than the last costs a useless fetch.
+inline void Joiner::expect(const Op& op) const {
+  if (last_comm_ == nullptr) return;
+  const std::uint64_t at = place_of(*last_comm_, op.sequence);
+  const char* slot = reinterpret_cast<const char*>(&last_comm_->slots[at]);
+  __builtin_prefetch(slot, 1);
+  __builtin_prefetch(slot + sizeof(Slot) - 1, 1);
+  __builtin_prefetch(&last_comm_->arrivals[at * last_comm_->places], 1);
+}
+
+void Joiner::add(std::span<const Op> ops) {
+  constexpr std::size_t kAhead = 12;
+  for (std::size_t i = 0; i < ops.size(); ++i) {
+    if (i + kAhead < ops.size()) expect(ops[i + kAhead]);
+    add(ops[i]);
+  }
 }
 
 void Joiner::flush_before(std::int64_t before_ns) {

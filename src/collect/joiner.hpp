@@ -1,11 +1,12 @@
 // Joins what the ranks say into collectives, by (communicator, sequence).
 //
-// Bounded memory: per communicator a window of slots, at most kMaxComms communicators. A collective leaves the window when
+// Bounded memory: per communicator a window of slots, at most kMaxCommunicators (what is beyond is not joined). A collective leaves the window when
 // all its ranks are in (complete), when a later one needs its slot, or when it is older than a limit (incomplete).
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -24,6 +25,7 @@ class Joiner {
   explicit Joiner(CollectiveSink& sink) : sink_(sink) {}
 
   void add(const Op& op);
+  void add(std::span<const Op> ops);  // in this order; faster than one by one
   // Gives up on collectives whose first rank arrived before `before_ns`.
   void flush_before(std::int64_t before_ns);
   void flush_all() { flush_before(INT64_MAX); }
@@ -47,7 +49,10 @@ class Joiner {
     std::vector<Arrival> arrivals;  // `places` per slot, in order of coming
   };
 
+  static std::uint64_t place_of(const Comm& comm, std::uint64_t sequence);
+  void expect(const Op& op) const;
   Comm* comm_of(const Op& op);
+  Comm* find_comm(const Op& op, std::uint64_t id);
   void start(Slot& slot, const Op& op);
   void put(Comm& comm, Slot& slot, Arrival* arrivals, const Op& op);
   void deliver(Comm& comm, Slot& slot);

@@ -23,7 +23,6 @@ std::string fixed_text(const char* text, std::size_t bytes) { return {text, strn
 
 // What is wrong with this header, or nothing.
 std::string_view header_fault(const SegmentHeader& header, std::uint64_t file_bytes) {
-  if (header.magic == 0) return "the segment is still being made";
   if (header.magic != kSegmentMagic) return "not a peerscope segment";
   if (header.version != kSegmentVersion || header.header_bytes != sizeof(SegmentHeader)) {
     return "a segment of another version of peerscope; use that version's command to read it";
@@ -131,12 +130,12 @@ ProcessState SegmentView::state() const {
 }
 
 std::int64_t SegmentView::last_sign_ns() const {
-  if (const std::uint64_t ended = header().ended_mono_ns.load(std::memory_order_relaxed); ended != 0) {
-    return static_cast<std::int64_t>(ended);
+  std::uint64_t sign = header().ended_mono_ns.load(std::memory_order_relaxed);
+  if (const std::uint32_t count = header().calibration_count.load(std::memory_order_acquire); sign == 0 && count != 0) {
+    sign = header().calibrations[(count - 1) % kMaxCalibrations].mono_ns.load(std::memory_order_relaxed);
   }
-  const std::uint32_t count = header().calibration_count.load(std::memory_order_acquire);
-  if (count == 0) return static_cast<std::int64_t>(header().created_mono_ns);
-  return static_cast<std::int64_t>(header().calibrations[(count - 1) % kMaxCalibrations].mono_ns.load(std::memory_order_relaxed));
+  if (sign == 0) sign = header().created_mono_ns;
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(sign, INT64_MAX / 4));  // room to reckon with a corrupt one
 }
 
 std::uint64_t SegmentView::allocate_block(std::uint64_t log2_capacity) const {

@@ -54,7 +54,7 @@ class SegmentView {
   // What a reader may write. Only if writable().
   [[nodiscard]] SegmentHeader& writable_header() const { return *reinterpret_cast<SegmentHeader*>(base_); }
   [[nodiscard]] RingHeader* writable_ring(std::uint32_t index) const { return const_cast<RingHeader*>(ring(index)); }
-  // A block for a ring that asks for one: allocated and its pages in memory up to `touched` bytes; 0 if there is no room.
+  // A block for a ring that asks for one, its pages still to be touched; 0 if there is no room.
   [[nodiscard]] std::uint64_t allocate_block(std::uint64_t log2_capacity) const;
   void touch_block(std::uint64_t offset, std::uint64_t bytes) const;
 

@@ -79,7 +79,7 @@ void end_of_other(Recorder& recorder, Writer& writer, pscope_token token, int st
 // Five words, all in registers: its callers save none and jump here.
 __attribute__((noinline)) pscope_token begin_timed(Writer& writer, const pscope_op& op, std::uint64_t sequence,
                                                    std::uint32_t level, const void* caller) {
-  Recorder& recorder = *writer.recorder;
+  Recorder& recorder = *writer.recorder.load(kRelaxed);
   if (PSCOPE_UNLIKELY(recorder.segment.header().control.filtered.load(kRelaxed) != 0) && !passes_filter(recorder, op)) {
     bump(writer.ring->skipped, 1);
     return make_counted_token(op.kind);
@@ -119,7 +119,7 @@ pscope_token pscope_op_begin_(pscope_session* session, const pscope_op* op) {
   const std::uint32_t level = __atomic_load_n(session->level, __ATOMIC_RELAXED);
   if (PSCOPE_UNLIKELY(level == PSCOPE_LEVEL_OFF)) return 0;
   Writer* writer = t_writer;
-  if (PSCOPE_UNLIKELY(writer == nullptr || writer->recorder != &recorder)) {
+  if (PSCOPE_UNLIKELY(writer == nullptr || writer->recorder.load(kRelaxed) != &recorder)) {
     return begin_first(recorder, *op, __builtin_return_address(0));
   }
   count(*writer, *op);

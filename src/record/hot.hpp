@@ -57,6 +57,8 @@ inline pscope_token open_slot(Recorder& recorder, Writer& writer, const pscope_o
   writer.free_slots &= writer.free_slots - 1;
   InFlightSlot& slot = writer.ring->in_flight[index];
   const std::uint32_t generation = ++writer.generations[index];
+  // Orders the slot's last release (w0 = 0) before its new words: a reader that sees one of them does not see the old w0.
+  std::atomic_thread_fence(std::memory_order_release);
   slot.w1.store(pack_meta(op) | static_cast<std::uint64_t>(begin.sampled) << 62, std::memory_order_relaxed);
   slot.w2.store(pack_w2(op.bytes, op.comm, op.stream), std::memory_order_relaxed);
   slot.w3.store(pack_w3(begin.sequence, op.peer), std::memory_order_relaxed);

@@ -1,8 +1,8 @@
 // The segment: the one contract between guest code (which writes) and host code (which reads), to the byte.
 //
-// A process that records owns one file in shared memory. Everything in it is written by that process, but for three words
-// that a reader may write: `Control` (level and filter), `RingHeader::offer` (a larger block for a busy ring) and the
-// calibrations. A reader never trusts an offset or a count from the file without checking it against the file's size.
+// A process that records owns one file in shared memory. Everything in it is written by that process, but for what a reader
+// may write: `Control` (level and filter), a larger block for a busy ring (`SegmentHeader::used`, `RingHeader::wanted_log2`
+// and `offer`; its pages are touched by adding 0), and calibrations. A reader never trusts an offset or a count from the file without checking it against the file's size.
 //
 //   0                 SegmentHeader     identity, state, control, clock, counts
 //   kTablesOffset     Tables            ring directory, names, communicators, streams, metrics, device clocks
@@ -136,7 +136,7 @@ struct RingHeader {
   // the writer's line
   alignas(64) Word head;  // records written so far; released after the record's words
   Word dropped;           // operations not recorded: interrupted record, in-flight table full
-  Word skipped;           // operations counted only: filtered out, or not sampled
+  Word skipped;           // operations counted only: filtered out (what level basic does not sample is not counted here)
   HalfWord tid;           // of the thread that owns it now; 0: none, free for the next thread
   HalfWord block_count;
   Word lap_ticks;         // what the last lap took

@@ -24,8 +24,14 @@ Record pack(const Fields& f) {
 TEST(Record, GivesBackEveryFieldThatWasPacked) {
   std::mt19937_64 random(1);
   for (int round = 0; round < 10'000; ++round) {
-    Fields f{random() & kBeginMask, random() & kDurationMax, random() & kBytesMax,
-             random() & kSequenceMask, {}, random() & 31, random() & 0xFFF, random() & 0xFFF,
+    Fields f{random() & kBeginMask,
+             random() & kDurationMax,
+             random() & kBytesMax,
+             random() & kSequenceMask,
+             {},
+             random() & 31,
+             random() & 0xFFF,
+             random() & 0xFFF,
              random() & 0xFFFF};
     f.op.kind = random() & 31;
     f.op.algorithm = random() & 31;
@@ -80,7 +86,8 @@ TEST(Histogram, BucketsNeverDecreaseAndStayInTheTable) {
   std::uint32_t last = 0;
   for (unsigned shift = 0; shift < 64; ++shift) {
     for (std::uint64_t step = 0; step < 16; ++step) {
-      const std::uint64_t value = (std::uint64_t{1} << shift) + (shift >= 4 ? step << (shift - 4) : 0);
+      const std::uint64_t value =
+          (std::uint64_t{1} << shift) + (shift >= 4 ? step << (shift - 4) : 0);
       const std::uint32_t bucket = histogram_bucket(value);
       ASSERT_GE(bucket, last) << value;
       ASSERT_LT(bucket, kHistogramBuckets);
@@ -97,7 +104,8 @@ TEST(Histogram, MiddleOfABucketIsWithinASixteenthOfItsValues) {
     const std::uint32_t bucket = histogram_bucket(value);
     const double width = std::exp2(bucket / 8 - 1);
     const double middle = (8 + bucket % 8 + 0.5) * width;
-    ASSERT_LE(std::abs(middle - static_cast<double>(value)), static_cast<double>(value) / 16) << value;
+    ASSERT_LE(std::abs(middle - static_cast<double>(value)), static_cast<double>(value) / 16)
+        << value;
   }
 }
 

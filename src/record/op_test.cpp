@@ -1,11 +1,10 @@
 // Operations of one thread: what is counted, what is written, what is refused.
-#include <signal.h>
-
 #include <atomic>
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include "record/recorder.hpp"
 #include "record/session_for_test.hpp"
@@ -198,13 +197,15 @@ TEST(Level, OffTakesEffectAtOnceInARunningThread) {
   pscope_set_level(session, PSCOPE_LEVEL_OFF);
   for (const std::uint64_t from = made.load(); made.load() < from + 2;) std::this_thread::yield();
   const std::uint64_t counted = session.stats().operations;
-  for (const std::uint64_t from = made.load(); made.load() < from + 1000;) std::this_thread::yield();
+  for (const std::uint64_t from = made.load(); made.load() < from + 1000;)
+    std::this_thread::yield();
   EXPECT_EQ(session.stats().operations, counted);
   stop = true;
   worker.join();
 }
 
-// ---- signal handlers ---------------------------------------------------------------------------------------------------
+// ---- signal handlers
+// ---------------------------------------------------------------------------------------------------
 
 std::atomic<pscope_session*> g_session{nullptr};
 std::atomic<std::uint64_t> g_inner{0};
@@ -223,7 +224,7 @@ class SignalStorm {
   explicit SignalStorm(pscope_session* session) : target_(pthread_self()) {
     g_session = session;
     g_inner = 0;
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = record_in_handler;
     action.sa_flags = SA_RESTART;
     sigaction(SIGUSR1, &action, &before_);
@@ -246,7 +247,7 @@ class SignalStorm {
 
  private:
   pthread_t target_;
-  struct sigaction before_ {};
+  struct sigaction before_{};
   std::atomic<bool> stop_{false};
   std::thread sender_;
 };

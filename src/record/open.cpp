@@ -60,13 +60,28 @@ int choose_level(int wanted) {
   for (int i = 0; text != nullptr && i < 4; ++i) {
     if (strcmp(text, names[i]) == 0) return i;
   }
+  if (text != nullptr && text[0] != '\0') {
+    fprintf(stderr, "peerscope: PEERSCOPE_LEVEL=%s is no level (off, basic, detailed, comprehensive); it is detailed\n", text);
+  }
   return PSCOPE_LEVEL_DETAILED;
 }
 
 std::uint64_t choose_bytes(std::uint64_t wanted) {
   if (wanted != 0) return wanted;
   const char* text = getenv("PEERSCOPE_SEGMENT_BYTES");
-  return text != nullptr ? strtoull(text, nullptr, 10) : 0;
+  if (text == nullptr || text[0] == '\0') return 0;
+  char* end = nullptr;
+  std::uint64_t bytes = strtoull(text, &end, 10);
+  const char units[] = "KMG";
+  for (int i = 0; i < 3; ++i) {
+    if ((*end & ~0x20) != units[i]) continue;
+    bytes <<= 10 * (i + 1);
+    ++end;
+    break;
+  }
+  if (end != text && *end == '\0') return bytes;
+  fprintf(stderr, "peerscope: PEERSCOPE_SEGMENT_BYTES=%s is no size (67108864, 64M, 1G); it is 64M\n", text);
+  return 0;
 }
 
 void fill_identity(Recorder& recorder, int level) {
@@ -123,7 +138,7 @@ void inherit_tables(Recorder& recorder, const Segment& parent) {
 std::uint64_t measure_pair_cost(Recorder& recorder, Writer& writer) {
   pscope_op op{};
   op.sequence = 0;
-  writer.recorder = &recorder;
+  writer.recorder.store(&recorder, kRelaxed);
   std::uint64_t best = UINT64_MAX;
   for (int round = 0; round < 4; ++round) {
     const std::uint64_t before = ticks_now(recorder.clock);
@@ -137,7 +152,7 @@ std::uint64_t measure_pair_cost(Recorder& recorder, Writer& writer) {
   for (std::uint64_t i = 0; i < writer.head; ++i) memset(static_cast<void*>(&writer.slots[i]), 0, sizeof(Slot));
   writer.head = 0;
   writer.ring->head.store(0, kRelaxed);
-  writer.recorder = nullptr;
+  writer.recorder.store(nullptr, kRelaxed);
   return static_cast<std::uint64_t>(static_cast<double>(best) * recorder.ns_per_tick * 1000.0 / 64.0);
 }
 
@@ -183,6 +198,7 @@ const char* attach_segment(Recorder& recorder, const Segment* parent) {
   header.state.store(static_cast<std::uint32_t>(SegmentState::live), kRelaxed);
   std::atomic_thread_fence(std::memory_order_release);  // a reader that sees the magic sees the header
   reinterpret_cast<Word*>(&header.magic)->store(kSegmentMagic, std::memory_order_release);
+  publish_segment(recorder.segment);
   return nullptr;
 }
 
@@ -237,8 +253,8 @@ void pscope_close(pscope_session* session) {
   forget_writers_of(recorder);
   bool others = false;
   for (std::uint32_t i = 0; i < kMaxRings && recorder.writers[i].ring != nullptr; ++i) {
-    others = others || recorder.writers[i].recorder != nullptr;
-    recorder.writers[i].recorder = nullptr;
+    others = others || recorder.writers[i].recorder.load(kRelaxed) != nullptr;
+    recorder.writers[i].recorder.store(nullptr, kRelaxed);
     recorder.writers[i].ring = nullptr;
   }
   if (segment.base != nullptr && !stale) {

@@ -1,13 +1,12 @@
 // Opening and closing: what works, and what a job gets where it does not.
+#include <fstream>
+
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-
-#include <fstream>
-
-#include <gtest/gtest.h>
 
 #include "record/recorder.hpp"
 #include "record/session_for_test.hpp"
@@ -60,7 +59,7 @@ TEST(Open, MakesAPrivateSegmentNamedAfterSessionAndProcess) {
   EXPECT_EQ(session.why(), nullptr);
   const std::string path = pscope_segment_path(session);
   EXPECT_EQ(path, dir.path() + "/job." + std::to_string(getpid()) + ".0.seg");
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
   EXPECT_EQ(pscope_get_level(session), PSCOPE_LEVEL_DETAILED);
@@ -70,7 +69,7 @@ TEST(Open, MakesTheDirectoryForItsUserAlone) {
   const RuntimeDir dir;
   const std::string inner = dir.path() + "/inner";
   const TestSession session(inner);
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(stat(inner.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0700u);
 }
@@ -79,7 +78,7 @@ TEST(Open, TakesLessThanTenMegabytesForOneThread) {
   const RuntimeDir dir;
   const TestSession session(dir);
   record(session, operation(PSCOPE_KIND_SEND));
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(stat(pscope_segment_path(session), &status), 0);
   EXPECT_LE(status.st_blocks * 512, 10'000'000);
   EXPECT_LE(as_recorder(session)->segment.header().used.load(), 10'000'000u);
@@ -107,7 +106,8 @@ TEST(Open, ReadsLevelAndSizeFromTheEnvironment) {
     pscope_session* session = pscope_open(nullptr, nullptr);
     const bool level = pscope_get_level(session) == PSCOPE_LEVEL_BASIC;
     const bool size = as_recorder(session)->segment.bytes == 2097152;
-    const bool name = std::string(pscope_segment_path(session)).starts_with(dir.path() + "/_._evil_name.");
+    const bool name =
+        std::string(pscope_segment_path(session)).starts_with(dir.path() + "/_._evil_name.");
     return (level ? 0 : 1) + (size ? 0 : 2) + (name ? 0 : 4);
   });
   EXPECT_EQ(failures, 0);
@@ -186,7 +186,8 @@ TEST(Open, TakesASmallerSegmentWhereFilesAreLimited) {
     record(session, operation(PSCOPE_KIND_SEND), PSCOPE_STATUS_OK, 20'000);
     const pscope_stats stats = session.stats();
     const bool all = stats.operations == 20'000 && stats.recorded == 20'001;
-    return session.why() == nullptr && all && as_recorder(session)->segment.bytes <= 4'000'000 ? 0 : 1;
+    return session.why() == nullptr && all && as_recorder(session)->segment.bytes <= 4'000'000 ? 0
+                                                                                               : 1;
   });
   EXPECT_EQ(result, 0);  // 153 would be SIGXFSZ: the job killed by its monitor
 }
@@ -237,7 +238,8 @@ TEST(Open, RecordsIntoWhatThereIsOfNearlyFullSharedMemory) {
   if (!small.mounted()) GTEST_SKIP() << "cannot mount a small tmpfs here";
   const TestSession session(dir.path() + "/small");
   EXPECT_EQ(session.why(), nullptr);
-  record(session, operation(PSCOPE_KIND_SEND), PSCOPE_STATUS_OK, 50'000);  // laps again and again, never grows
+  record(session, operation(PSCOPE_KIND_SEND), PSCOPE_STATUS_OK,
+         50'000);  // laps again and again, never grows
   EXPECT_EQ(session.stats().recorded, 50'001u);
   // What could not be had is not counted as used: it may be had later.
   EXPECT_LE(as_recorder(session)->segment.header().used.load(), 1u << 20);

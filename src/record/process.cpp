@@ -9,6 +9,8 @@
 namespace peerscope {
 namespace {
 
+constexpr auto kRelaxed = std::memory_order_relaxed;
+
 pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 Recorder* g_recorders = nullptr;                      // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 pthread_once_t g_once = PTHREAD_ONCE_INIT;            // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
@@ -24,9 +26,9 @@ void on_thread_exit(void* list) {
   for (auto* writer = static_cast<Writer*>(list); writer != nullptr;) {
     Writer* next = writer->next_of_thread;
     writer->next_of_thread = nullptr;
-    if (Recorder* recorder = writer->recorder; recorder != nullptr && lock(*recorder)) {
+    if (Recorder* recorder = writer->recorder.load(kRelaxed); recorder != nullptr && lock(*recorder)) {
       if (writer->ring != nullptr) writer->ring->tid.store(0, std::memory_order_relaxed);
-      writer->recorder = nullptr;
+      writer->recorder.store(nullptr, kRelaxed);
       unlock(*recorder);
     }
     writer = next;
@@ -82,10 +84,10 @@ void watch_thread_exit(Writer& writer) {
 }
 
 void forget_writers_of(const Recorder& recorder) {
-  if (t_writer != nullptr && t_writer->recorder == &recorder) t_writer = nullptr;
+  if (t_writer != nullptr && t_writer->recorder.load(kRelaxed) == &recorder) t_writer = nullptr;
   for (Writer** link = &t_writers; *link != nullptr;) {
-    if ((*link)->recorder == &recorder) {
-      (*link)->recorder = nullptr;
+    if ((*link)->recorder.load(kRelaxed) == &recorder) {
+      (*link)->recorder.store(nullptr, kRelaxed);
       *link = (*link)->next_of_thread;
     } else {
       link = &(*link)->next_of_thread;

@@ -19,7 +19,7 @@ std::uint32_t thread_id() { return static_cast<std::uint32_t>(syscall(SYS_gettid
 Writer* free_writer(Recorder& recorder) {
   const std::uint32_t rings = recorder.segment.header().ring_count.load(kRelaxed);
   for (std::uint32_t i = 0; i < rings; ++i) {
-    if (recorder.writers[i].recorder == nullptr && recorder.writers[i].ring != nullptr) return &recorder.writers[i];
+    if (recorder.writers[i].recorder.load(kRelaxed) == nullptr && recorder.writers[i].ring != nullptr) return &recorder.writers[i];
   }
   return nullptr;
 }
@@ -70,7 +70,7 @@ Writer* attach_thread(Recorder& recorder) {
   Writer* writer = free_writer(recorder);
   if (writer == nullptr) writer = add_ring(recorder, kSmallRingLog2);
   if (writer == nullptr) return nullptr;
-  writer->recorder = &recorder;
+  writer->recorder.store(&recorder, kRelaxed);
   writer->busy.store(0, kRelaxed);
   writer->lap_begin = ticks_now(recorder.clock);
   writer->lap_head = writer->head;
@@ -90,7 +90,7 @@ void reopen(Recorder& recorder) {
   recorder.segment = Segment{};
   for (std::uint32_t i = 0; i < kMaxRings && recorder.writers[i].ring != nullptr; ++i) {
     Writer& writer = recorder.writers[i];
-    writer.recorder = nullptr;
+    writer.recorder.store(nullptr, kRelaxed);
     writer.ring = nullptr;
     writer.head = 0;
     writer.free_slots = ~std::uint64_t{0};
@@ -107,7 +107,7 @@ namespace {
 
 Writer* writer_of_this_thread(const Recorder& recorder) {
   Writer* writer = writers_of_thread();
-  while (writer != nullptr && writer->recorder != &recorder) writer = writer->next_of_thread;
+  while (writer != nullptr && writer->recorder.load(kRelaxed) != &recorder) writer = writer->next_of_thread;
   return writer;
 }
 
@@ -147,20 +147,20 @@ bool valid_offer(const Recorder& recorder, std::uint64_t offset, unsigned log2_c
 bool move_to_block(Writer& writer, std::uint64_t offset, unsigned log2_capacity) {
   RingHeader& ring = *writer.ring;
   const std::uint32_t count = ring.block_count.load(kRelaxed);
-  if (count >= kMaxBlocks || !valid_offer(*writer.recorder, offset, log2_capacity)) return false;
+  if (count >= kMaxBlocks || !valid_offer(*writer.recorder.load(kRelaxed), offset, log2_capacity)) return false;
   ring.blocks[count].base.store(writer.head, kRelaxed);
   ring.blocks[count].offset.store(offset, kRelaxed);
   ring.blocks[count].log2_capacity.store(log2_capacity, kRelaxed);
   ring.block_count.store(count + 1, std::memory_order_release);  // publishes the block, before any record in it
   ring.wanted_log2.store(0, kRelaxed);
-  writer.slots = writer.recorder->segment.slots(offset);
+  writer.slots = writer.recorder.load(kRelaxed)->segment.slots(offset);
   writer.mask = (std::uint64_t{1} << log2_capacity) - 1;
   return true;
 }
 
 // The ring is too small for its rate: move on if a reader offers a larger block or a spare one is left, else ask.
 void grow(Writer& writer) {
-  Recorder& recorder = *writer.recorder;
+  Recorder& recorder = *writer.recorder.load(kRelaxed);
   RingHeader& ring = *writer.ring;
   if (ring.offer.load(kRelaxed) != 0) {
     const std::uint64_t offer = ring.offer.exchange(0, std::memory_order_acquire);  // pairs with the reader's release
@@ -184,7 +184,7 @@ void grow(Writer& writer) {
 }  // namespace
 
 void end_of_lap(Writer& writer, std::uint64_t now_ticks) {
-  Recorder& recorder = *writer.recorder;
+  Recorder& recorder = *writer.recorder.load(kRelaxed);
   const std::uint64_t records = writer.head - writer.lap_head;
   const std::uint64_t ticks = (now_ticks - writer.lap_begin) & kBeginMask;
   writer.lap_head = writer.head;

@@ -17,9 +17,9 @@ namespace peerscope {
 
 struct Recorder;
 
-// What one thread needs to write: private memory, touched by this thread only (but for `remote_free`).
+// What one thread needs to write: private memory, touched by this thread only, but for the atomics.
 struct alignas(64) Writer {
-  Recorder* recorder = nullptr;  // null: not in use
+  std::atomic<Recorder*> recorder{nullptr};  // null: not in use. Others change it when the session closes
   RingHeader* ring = nullptr;
   Slot* slots = nullptr;
   std::uint64_t mask = 0;
@@ -96,7 +96,7 @@ inline void bump(Word& word, std::uint64_t amount) {
 
 inline Writer* writer_of(Recorder& recorder) {
   Writer* writer = t_writer;
-  if (PSCOPE_LIKELY(writer != nullptr && writer->recorder == &recorder)) return writer;
+  if (PSCOPE_LIKELY(writer != nullptr && writer->recorder.load(std::memory_order_relaxed) == &recorder)) return writer;
   return find_writer(recorder);
 }
 

@@ -26,7 +26,7 @@ ssize_t read_small_file(const char* path, char* out, std::size_t bytes) {
   return got;
 }
 
-// The directory is ours alone, or we do not use it: a segment holds what a job does.
+// The directory belongs to this user (and is made for it alone), or we do not use it: a segment holds what a job does.
 bool prepare_directory(const char* path) {
   if (mkdir(path, 0700) != 0 && errno != EEXIST) return false;
   struct stat status {};
@@ -34,11 +34,19 @@ bool prepare_directory(const char* path) {
   return status.st_uid == geteuid() && access(path, W_OK | X_OK) == 0;
 }
 
+// Until it is whole, a segment's file has another name: readers never see half of one.
+struct NewName {
+  explicit NewName(const char* path) { snprintf(text, sizeof text, "%s.new", path); }
+  char text[330];
+};
+
 int create_file(const char* directory, const char* session, char* path, std::size_t path_bytes) {
   for (int n = 0; n < 1000; ++n) {
     const int length = snprintf(path, path_bytes, "%s/%s.%d.%d.seg", directory, session, static_cast<int>(getpid()), n);
     if (length < 0 || static_cast<std::size_t>(length) >= path_bytes) return -1;
-    const int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (access(path, F_OK) == 0) continue;
+    NewName made(path);
+    const int file = open(made.text, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file >= 0 || errno != EEXIST) return file;
   }
   return -1;
@@ -87,7 +95,7 @@ const char* create_in(Segment& segment, const char* directory, const SegmentOpti
     why = "the file system for segments is full (free space in /dev/shm or set PEERSCOPE_RUNTIME_DIR)";
   }
   if (why == nullptr) return nullptr;
-  unlink(segment.path);
+  unlink(NewName(segment.path).text);
   unmap_segment(segment);
   segment.path[0] = '\0';
   return why;
@@ -149,6 +157,8 @@ void touch(const Segment& segment, std::uint64_t offset, std::uint64_t bytes) {
     reinterpret_cast<Word*>(segment.base + offset + at)->fetch_add(0, std::memory_order_relaxed);
   }
 }
+
+bool publish_segment(const Segment& segment) { return rename(NewName(segment.path).text, segment.path) == 0; }
 
 void unmap_segment(Segment& segment) {
   if (segment.base != nullptr) munmap(segment.base, segment.bytes);

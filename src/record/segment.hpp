@@ -30,9 +30,12 @@ inline constexpr std::uint64_t kDefaultSegmentBytes = 64ull << 20;
 inline constexpr std::uint64_t kSmallestSegment = 1ull << 20;
 inline constexpr std::uint64_t kLargestSegment = 16ull << 30;
 
-// Makes and maps SESSION.PID.N.seg, mode 0600 in a directory of mode 0700, with header and tables allocated and zero.
+// Makes and maps SESSION.PID.N.seg (under another name until it is published), mode 0600 in a directory of mode 0700, with header and tables allocated and zero.
 // Returns null, or why not (a static sentence).
 const char* create_segment(Segment& segment, const SegmentOptions& options);
+
+// Gives the file its name, once all is in it: from here on readers find it.
+bool publish_segment(const Segment& segment);
 
 // Takes `bytes` (rounded up to pages) from the file: their offset, or 0 if the segment or the file system is full. Memory
 // that is returned is backed: touching it cannot fault for want of space. Owner and readers may call it at once.

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,7 +23,8 @@ inline constexpr bool kAddressSanitizer = true;
 inline constexpr bool kAddressSanitizer = false;
 #endif
 
-// A directory under /dev/shm, removed at the end: tests run side by side and never meet the user's own segments.
+// A directory under /dev/shm, removed at the end: tests run side by side and never meet the user's
+// own segments.
 class RuntimeDir {
  public:
   RuntimeDir() {
@@ -51,11 +53,12 @@ class RuntimeDir {
 
 class TestSession {
  public:
-  explicit TestSession(const RuntimeDir& dir, int level = PSCOPE_LEVEL_DETAILED, std::size_t bytes = 0)
+  explicit TestSession(const RuntimeDir& dir, int level = PSCOPE_LEVEL_DETAILED,
+                       std::size_t bytes = 0)
       : TestSession(dir.path(), level, bytes) {}
-  explicit TestSession(const std::string& dir, int level = PSCOPE_LEVEL_DETAILED, std::size_t bytes = 0) {
-    const pscope_options options{
-        sizeof(pscope_options), "test", "job", dir.c_str(), level, bytes};
+  explicit TestSession(const std::string& dir, int level = PSCOPE_LEVEL_DETAILED,
+                       std::size_t bytes = 0) {
+    const pscope_options options{sizeof(pscope_options), "test", "job", dir.c_str(), level, bytes};
     session_ = pscope_open(&options, &why_);
   }
   ~TestSession() { close(); }
@@ -69,8 +72,8 @@ class TestSession {
     pscope_get_stats(session_, &stats);
     return stats;
   }
-  [[nodiscard]] std::uint16_t comm(std::uint64_t id, std::uint32_t rank = 0, std::uint32_t ranks = 2,
-                                   std::uint16_t device = 0) const {
+  std::uint16_t comm(std::uint64_t id, std::uint32_t rank = 0, std::uint32_t ranks = 2,
+                     std::uint16_t device = 0) const {
     const pscope_comm_desc desc{id, "tp", rank, ranks, device, PSCOPE_BACKEND_HOST, 0};
     return pscope_comm_register(session_, &desc);
   }

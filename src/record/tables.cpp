@@ -104,7 +104,7 @@ std::uint16_t intern_name(Recorder& recorder, const char* text) {
 std::uint16_t intern_call_site(Writer& writer, std::uint64_t address) {
   const std::size_t at = (address * 0x9E3779B97F4A7C15u) >> 58;  // top 6 bits: kInFlightSlots entries
   if (writer.call_site_keys[at] == address) return writer.call_site_names[at];
-  Recorder& recorder = *writer.recorder;
+  Recorder& recorder = *writer.recorder.load(kRelaxed);
   char text[200];
   Dl_info info{};
   if (dladdr(reinterpret_cast<void*>(address), &info) != 0 && info.dli_fname != nullptr) {

@@ -38,7 +38,9 @@ TEST(Names, AreRefusedWhenTheirBytesAreFull) {
   const TestSession session(dir);
   std::uint32_t given = 0;
   for (int i = 0; i < 400; ++i) {
-    given += pscope_name(session, (std::to_string(1000 + i) + std::string(300, 'x')).c_str()) != 0 ? 1 : 0;
+    given += pscope_name(session, (std::to_string(1000 + i) + std::string(300, 'x')).c_str()) != 0
+                 ? 1
+                 : 0;
   }
   EXPECT_EQ(given, kNameBytes / 255);  // a name is cut at 255 bytes
 }
@@ -66,7 +68,8 @@ TEST(Streams, EqualHandleAndDeviceGiveTheSameIdUntilTheTableIsFull) {
   const std::uint16_t first = pscope_stream_register(session, 0xABC, 1, "compute");
   EXPECT_EQ(pscope_stream_register(session, 0xABC, 1, "compute"), first);
   EXPECT_NE(pscope_stream_register(session, 0xABC, 2, "compute"), first);
-  for (std::uint32_t i = 3; i < kMaxStreams; ++i) ASSERT_NE(pscope_stream_register(session, i, 0, nullptr), 0);
+  for (std::uint32_t i = 3; i < kMaxStreams; ++i)
+    ASSERT_NE(pscope_stream_register(session, i, 0, nullptr), 0);
   EXPECT_EQ(pscope_stream_register(session, 0xDEF, 1, "late"), 0);
 }
 

@@ -1,6 +1,5 @@
-// Many threads: rings are reused, memory is bounded, operations cross threads, and children get segments of their own.
-#include <sys/stat.h>
-
+// Many threads: rings are reused, memory is bounded, operations cross threads, and children get
+// segments of their own.
 #include <atomic>
 #include <barrier>
 #include <functional>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "record/recorder.hpp"
 #include "record/session_for_test.hpp"
@@ -52,7 +52,7 @@ TEST(Thread, AThousandAtOnceFitIntoTheDefaultSegment) {
   EXPECT_EQ(session.stats().operations, 3000u);
   EXPECT_EQ(session.stats().dropped, 0u);
   EXPECT_EQ(header_of(session).ring_count.load(), 1000u);
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(stat(pscope_segment_path(session), &status), 0);
   EXPECT_LE(status.st_blocks * 512, 64 << 20);
   EXPECT_LE(header_of(session).used.load(), 64u << 20);
@@ -243,19 +243,22 @@ TEST(Fork, OperationOpenAtTheForkIsTheParentsAlone) {
 }
 
 TEST(Fork, ThreadsOfTheChildShareItsOneNewSegment) {
-  if (kThreadSanitizer) GTEST_SKIP() << "TSan allows no new threads after a fork of a threaded process";
+  if (kThreadSanitizer)
+    GTEST_SKIP() << "TSan allows no new threads after a fork of a threaded process";
   const RuntimeDir dir;
   const TestSession session(dir);
   const pscope_metric counter = pscope_counter(session, "tokens", "1");
-  EXPECT_EQ(run_in_child([&] {
-              run_threads(8, [&](int) {
-                pscope_counter_add(session, counter, 1);
-                record(session, operation(PSCOPE_KIND_SEND), PSCOPE_STATUS_OK, 100);
-              });
-              const bool all = session.stats().operations == 800;
-              return all && as_recorder(session)->segment.tables().metrics[counter].value.load() == 8 ? 0 : 1;
-            }),
-            0);
+  EXPECT_EQ(
+      run_in_child([&] {
+        run_threads(8, [&](int) {
+          pscope_counter_add(session, counter, 1);
+          record(session, operation(PSCOPE_KIND_SEND), PSCOPE_STATUS_OK, 100);
+        });
+        const bool all = session.stats().operations == 800;
+        return all && as_recorder(session)->segment.tables().metrics[counter].value.load() == 8 ? 0
+                                                                                                : 1;
+      }),
+      0);
   EXPECT_EQ(dir.segments(), 2u);
 }
 

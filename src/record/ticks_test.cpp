@@ -47,11 +47,23 @@ TEST(Calibration, IsDueOnceASecondAndKeepsTheLatestReadings) {
   EXPECT_TRUE(calibration_is_due(header, last_ns + 1'000'000'001));
 }
 
+std::uint32_t lock_taken_now() {
+  return static_cast<std::uint32_t>(clock_ns(CLOCK_MONOTONIC) >> 30) + 1;
+}
+
 TEST(Calibration, IsLeftOutWhileAnotherIsBeingWritten) {
   SegmentHeader header{};
-  header.calibration_lock.store(1);
+  header.calibration_lock.store(lock_taken_now());
   add_calibration(header, {1, 1, 1, 1});
   EXPECT_EQ(header.calibration_count.load(), 0u);
+}
+
+TEST(Calibration, GoesOnAfterOneWhoWasKilledInTheMiddleOfIt) {
+  SegmentHeader header{};
+  header.calibration_lock.store(lock_taken_now() - 4);
+  add_calibration(header, {1, 1, 1, 1});
+  EXPECT_EQ(header.calibration_count.load(), 1u);
+  EXPECT_EQ(header.calibration_lock.load(), 0u);
 }
 
 TEST(ProcessStartTime, TellsAProcessFromNone) {
