@@ -198,8 +198,8 @@ const char* attach_segment(Recorder& recorder, const Segment* parent) {
   header.state.store(static_cast<std::uint32_t>(SegmentState::live), kRelaxed);
   std::atomic_thread_fence(std::memory_order_release);  // a reader that sees the magic sees the header
   reinterpret_cast<Word*>(&header.magic)->store(kSegmentMagic, std::memory_order_release);
-  publish_segment(recorder.segment);
-  return nullptr;
+  // Unseen, it still serves this process' own counters.
+  return publish_segment(recorder.segment) ? nullptr : "the segment file cannot be given its name: nobody will find it";
 }
 
 }  // namespace peerscope
