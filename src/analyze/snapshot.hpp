@@ -51,8 +51,8 @@ constexpr const char* name(MetricType type) {
 struct MetricView {
   std::string name, unit;
   MetricType type = MetricType::gauge;
-  double value = 0.0;       // counter: total; gauge: latest; histogram: mean
-  std::uint64_t count = 0;  // histogram: samples
+  double value = 0.0;                     // counter: total; gauge: latest; histogram: mean
+  std::uint64_t count = 0;                // histogram: samples
   double p50 = kUnknown, p99 = kUnknown;  // histogram only
 };
 

@@ -9,7 +9,8 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 
 bool passes_filter(Recorder& recorder, const pscope_op& op) {
   const Control& control = recorder.segment.header().control;
-  if (const std::uint32_t kinds = control.kinds.load(kRelaxed); kinds != 0 && (kinds >> (op.kind % kKinds) & 1) == 0) {
+  if (const std::uint32_t kinds = control.kinds.load(kRelaxed);
+      kinds != 0 && (kinds >> (op.kind % kKinds) & 1) == 0) {
     return false;
   }
   const std::uint64_t most = control.max_bytes.load(kRelaxed);
@@ -25,7 +26,8 @@ InFlightSlot* slot_of_other(Recorder& recorder, pscope_token token) {
   const std::uint32_t ring = ring_of(token);
   if (ring >= kMaxRings || recorder.writers[ring].ring == nullptr) return nullptr;
   InFlightSlot& slot = recorder.writers[ring].ring->in_flight[slot_of(token)];
-  const bool current = slot.w0.load(std::memory_order_acquire) != 0 && slot.generation.load(kRelaxed) == generation_of(token);
+  const bool current = slot.w0.load(std::memory_order_acquire) != 0 &&
+                       slot.generation.load(kRelaxed) == generation_of(token);
   return current ? &slot : nullptr;
 }
 
@@ -36,7 +38,8 @@ void free_slot_of_other(Recorder& recorder, Writer& self, InFlightSlot& slot, ps
   if (&owner == &self) {
     self.free_slots |= bit;
   } else {
-    owner.remote_free.fetch_or(bit, std::memory_order_release);  // hands the slot back to its thread
+    owner.remote_free.fetch_or(bit,
+                               std::memory_order_release);  // hands the slot back to its thread
   }
 }
 
@@ -44,22 +47,28 @@ void free_slot_of_other(Recorder& recorder, Writer& self, InFlightSlot& slot, ps
 void write_from_slot(Recorder& recorder, Writer& writer, InFlightSlot& slot, Tag tag, int status) {
   const std::uint64_t begin = slot.w0.load(kRelaxed) & kBeginMask;
   const std::uint64_t now = ticks_now(recorder.clock);
-  const std::uint64_t w1 = slot.w1.load(kRelaxed) | static_cast<std::uint64_t>(status & 31) << kStatusShift;
-  write(writer, pack_w0(tag, begin), w1 | duration_between(begin, now & kBeginMask), slot.w2.load(kRelaxed),
-        slot.w3.load(kRelaxed));
+  const std::uint64_t w1 = slot.w1.load(kRelaxed) | static_cast<std::uint64_t>(status & 31)
+                                                        << kStatusShift;
+  write(writer, pack_w0(tag, begin), w1 | duration_between(begin, now & kBeginMask),
+        slot.w2.load(kRelaxed), slot.w3.load(kRelaxed));
   if (at_lap_end(writer)) end_of_lap(writer, now);
 }
 
 void write_call_site(Writer& writer, const InFlightSlot& slot, std::uint64_t now) {
   const std::uint16_t name = intern_call_site(writer, slot.call_site.load(kRelaxed));
   const std::uint64_t w2 = slot.w2.load(kRelaxed);
-  write(writer, pack_w0(Tag::call_site, now), slot.w1.load(kRelaxed), (w2 & ~kBytesMax) | name, slot.w3.load(kRelaxed));
+  write(writer, pack_w0(Tag::call_site, now), slot.w1.load(kRelaxed), (w2 & ~kBytesMax) | name,
+        slot.w3.load(kRelaxed));
   if (at_lap_end(writer)) end_of_lap(writer, now);
 }
 
-void count_error(Writer& writer, std::uint32_t kind) { bump(writer.ring->kinds[kind % kKinds].errors, 1); }
+void count_error(Writer& writer, std::uint32_t kind) {
+  bump(writer.ring->kinds[kind % kKinds].errors, 1);
+}
 
-std::uint32_t kind_of(const InFlightSlot& slot) { return static_cast<std::uint32_t>(slot.w1.load(kRelaxed) >> 40) % kKinds; }
+std::uint32_t kind_of(const InFlightSlot& slot) {
+  return static_cast<std::uint32_t>(slot.w1.load(kRelaxed) >> 40) % kKinds;
+}
 
 void end_of_other(Recorder& recorder, Writer& writer, pscope_token token, int status) {
   InFlightSlot* slot = slot_of_other(recorder, token);
@@ -67,7 +76,8 @@ void end_of_other(Recorder& recorder, Writer& writer, pscope_token token, int st
   if (status != PSCOPE_STATUS_OK) count_error(writer, kind_of(*slot));
   if (!enter(writer)) return;
   write_from_slot(recorder, writer, *slot, Tag::op, status);
-  if (type_of(token) == TokenType::phased) write_call_site(writer, *slot, ticks_now(recorder.clock));
+  if (type_of(token) == TokenType::phased)
+    write_call_site(writer, *slot, ticks_now(recorder.clock));
   if ((token & kAsyncToken) != 0) {
     slot->host_end.store(ticks_now(recorder.clock), std::memory_order_release);
   } else {
@@ -77,10 +87,12 @@ void end_of_other(Recorder& recorder, Writer& writer, pscope_token token, int st
 }
 
 // Five words, all in registers: its callers save none and jump here.
-__attribute__((noinline)) pscope_token begin_timed(Writer& writer, const pscope_op& op, std::uint64_t sequence,
-                                                   std::uint32_t level, const void* caller) {
+__attribute__((noinline)) pscope_token begin_timed(Writer& writer, const pscope_op& op,
+                                                   std::uint64_t sequence, std::uint32_t level,
+                                                   const void* caller) {
   Recorder& recorder = *writer.recorder.load(kRelaxed);
-  if (PSCOPE_UNLIKELY(recorder.segment.header().control.filtered.load(kRelaxed) != 0) && !passes_filter(recorder, op)) {
+  if (PSCOPE_UNLIKELY(recorder.segment.header().control.filtered.load(kRelaxed) != 0) &&
+      !passes_filter(recorder, op)) {
     bump(writer.ring->skipped, 1);
     return make_counted_token(op.kind);
   }
@@ -88,7 +100,8 @@ __attribute__((noinline)) pscope_token begin_timed(Writer& writer, const pscope_
   Begin begin{sequence, 0, TokenType::timed, level == PSCOPE_LEVEL_BASIC};
   if (level >= PSCOPE_LEVEL_COMPREHENSIVE) {
     begin.type = TokenType::phased;
-    begin.call_site = reinterpret_cast<std::uint64_t>(op.call_site != nullptr ? op.call_site : caller);
+    begin.call_site =
+        reinterpret_cast<std::uint64_t>(op.call_site != nullptr ? op.call_site : caller);
   }
   const pscope_token token = open_slot(recorder, writer, op, begin);
   leave(writer);
@@ -96,13 +109,15 @@ __attribute__((noinline)) pscope_token begin_timed(Writer& writer, const pscope_
 }
 
 // This thread's first operation in this session (or the first since it used another session).
-__attribute__((noinline, cold)) pscope_token begin_first(Recorder& recorder, const pscope_op& op, const void* caller) {
+__attribute__((noinline, cold)) pscope_token begin_first(Recorder& recorder, const pscope_op& op,
+                                                         const void* caller) {
   Writer* writer = find_writer(recorder);
   if (writer == nullptr) return 0;
   count(*writer, op);
   const std::uint32_t level = __atomic_load_n(recorder.pub.level, __ATOMIC_RELAXED);
   const std::uint64_t sequence = sequence_of(recorder, *writer, op);
-  if (level == PSCOPE_LEVEL_BASIC && sequence % kBasicSampling != 0) return make_counted_token(op.kind);
+  if (level == PSCOPE_LEVEL_BASIC && sequence % kBasicSampling != 0)
+    return make_counted_token(op.kind);
   return begin_timed(*writer, op, sequence, level, caller);
 }
 
@@ -125,7 +140,8 @@ pscope_token pscope_op_begin_(pscope_session* session, const pscope_op* op) {
   count(*writer, *op);
   const std::uint64_t sequence = sequence_of(recorder, *writer, *op);
   // Sampled by the sequence, so that all ranks pick the same operations and they can still be joined.
-  if (level == PSCOPE_LEVEL_BASIC && PSCOPE_LIKELY(sequence % kBasicSampling != 0)) return make_counted_token(op->kind);
+  if (level == PSCOPE_LEVEL_BASIC && PSCOPE_LIKELY(sequence % kBasicSampling != 0))
+    return make_counted_token(op->kind);
   return begin_timed(*writer, *op, sequence, level, __builtin_return_address(0));
 }
 
@@ -144,10 +160,12 @@ void pscope_op_end_(pscope_session* session, pscope_token token, int status) {
     return;
   }
   const InFlightSlot& slot = writer->ring->in_flight[index];
-  if (PSCOPE_UNLIKELY(generation_of(token) != writer->generations[index] || slot.w0.load(kRelaxed) == 0)) {
+  if (PSCOPE_UNLIKELY(generation_of(token) != writer->generations[index] ||
+                      slot.w0.load(kRelaxed) == 0)) {
     return;  // ended twice, or begun before a fork
   }
-  if (PSCOPE_UNLIKELY((token & kAsyncToken) != 0) && slot.host_end.load(kRelaxed) != 0) return;  // ended twice
+  if (PSCOPE_UNLIKELY((token & kAsyncToken) != 0) && slot.host_end.load(kRelaxed) != 0)
+    return;  // ended twice
   if (PSCOPE_UNLIKELY(status != PSCOPE_STATUS_OK)) count_error(*writer, kind_of(slot));
   if (PSCOPE_UNLIKELY(!enter(*writer))) return;
   const std::uint64_t now = close_slot(recorder, *writer, index, status);
@@ -163,13 +181,15 @@ void pscope_op_phase_(pscope_session* session, pscope_token token, uint16_t name
   if (PSCOPE_UNLIKELY(writer == nullptr || ring_of(token) != writer->index)) return;
   const std::uint32_t index = slot_of(token);
   InFlightSlot& slot = writer->ring->in_flight[index];
-  if (PSCOPE_UNLIKELY(generation_of(token) != writer->generations[index] || slot.w0.load(kRelaxed) == 0)) return;
+  if (PSCOPE_UNLIKELY(generation_of(token) != writer->generations[index] ||
+                      slot.w0.load(kRelaxed) == 0))
+    return;
   if (PSCOPE_UNLIKELY(!enter(*writer))) return;
   const std::uint64_t begin = slot.mark.load(kRelaxed);
   const std::uint64_t sequence = slot.w3.load(kRelaxed) & kSequenceMask;
   const std::uint64_t now = ticks_now(recorder.clock);
-  write(*writer, pack_w0(Tag::phase, begin), slot.w1.load(kRelaxed) | duration_between(begin, now), slot.w2.load(kRelaxed),
-        pack_w3(sequence, name));
+  write(*writer, pack_w0(Tag::phase, begin), slot.w1.load(kRelaxed) | duration_between(begin, now),
+        slot.w2.load(kRelaxed), pack_w3(sequence, name));
   slot.mark.store(now, kRelaxed);
   if (PSCOPE_UNLIKELY(at_lap_end(*writer))) end_of_lap(*writer, now);
   leave(*writer);
@@ -190,23 +210,28 @@ void pscope_op_complete(pscope_session* session, pscope_token token, int status)
 }
 
 void pscope_op_device_times(pscope_session* session, const pscope_device_times* times) {
-  if (session == nullptr || __atomic_load_n(session->level, __ATOMIC_RELAXED) == PSCOPE_LEVEL_OFF) return;
+  if (session == nullptr || __atomic_load_n(session->level, __ATOMIC_RELAXED) == PSCOPE_LEVEL_OFF)
+    return;
   Recorder& recorder = *as_recorder(session);
   Writer* writer = writer_of(recorder);
   if (writer == nullptr || !enter(*writer)) return;
   pscope_op op{};
   op.kind = times->kind;
   op.algorithm = times->algorithm;
-  const std::uint64_t duration = times->end_ns > times->begin_ns ? times->end_ns - times->begin_ns : 0;
+  const std::uint64_t duration =
+      times->end_ns > times->begin_ns ? times->end_ns - times->begin_ns : 0;
   write(*writer, pack_w0(Tag::device_times, times->begin_ns),
         pack_meta(op) | (duration < kDurationMax ? duration : kDurationMax),
-        pack_w2(times->bytes, times->comm, times->device_clock), pack_w3(times->sequence, times->channel));
+        pack_w2(times->bytes, times->comm, times->device_clock),
+        pack_w3(times->sequence, times->channel));
   if (at_lap_end(*writer)) end_of_lap(*writer, ticks_now(recorder.clock));
   leave(*writer);
 }
 
-void pscope_event(pscope_session* session, int severity, uint16_t name, uint16_t comm, int64_t value) {
-  if (session == nullptr || __atomic_load_n(session->level, __ATOMIC_RELAXED) == PSCOPE_LEVEL_OFF) return;
+void pscope_event(pscope_session* session, int severity, uint16_t name, uint16_t comm,
+                  int64_t value) {
+  if (session == nullptr || __atomic_load_n(session->level, __ATOMIC_RELAXED) == PSCOPE_LEVEL_OFF)
+    return;
   Recorder& recorder = *as_recorder(session);
   Writer* writer = writer_of(recorder);
   if (writer == nullptr || !enter(*writer)) return;

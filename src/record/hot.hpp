@@ -8,15 +8,19 @@ namespace peerscope {
 // A token: generation 32 | ring 16 | unused 7 | async 1 | slot 6 | type 2
 enum class TokenType : std::uint8_t { none = 0, counted = 1, timed = 2, phased = 3 };
 
-constexpr pscope_token make_token(TokenType type, std::uint32_t slot, std::uint32_t ring, std::uint32_t generation) {
-  return static_cast<std::uint64_t>(generation) << 32 | (ring & 0xFFFF) << 16 | slot << 2 | static_cast<unsigned>(type);
+constexpr pscope_token make_token(TokenType type, std::uint32_t slot, std::uint32_t ring,
+                                  std::uint32_t generation) {
+  return static_cast<std::uint64_t>(generation) << 32 | (ring & 0xFFFF) << 16 | slot << 2 |
+         static_cast<unsigned>(type);
 }
 constexpr pscope_token kAsyncToken = 1u << 8;
 constexpr pscope_token make_counted_token(std::uint32_t kind) { return kind % kKinds << 2 | 1; }
 constexpr TokenType type_of(pscope_token token) { return static_cast<TokenType>(token & 3); }
 constexpr std::uint32_t slot_of(pscope_token token) { return (token >> 2) & 63; }
 constexpr std::uint32_t ring_of(pscope_token token) { return (token >> 16) & 0xFFFF; }
-constexpr std::uint32_t generation_of(pscope_token token) { return static_cast<std::uint32_t>(token >> 32); }
+constexpr std::uint32_t generation_of(pscope_token token) {
+  return static_cast<std::uint32_t>(token >> 32);
+}
 
 inline void count(Writer& writer, const pscope_op& op) {
   KindCounters& counters = writer.ring->kinds[op.kind % kKinds];
@@ -45,9 +49,11 @@ struct Begin {
 };
 
 // Opens an in-flight slot. The caller has entered. 0: none free; counted as dropped.
-inline pscope_token open_slot(Recorder& recorder, Writer& writer, const pscope_op& op, const Begin& begin) {
+inline pscope_token open_slot(Recorder& recorder, Writer& writer, const pscope_op& op,
+                              const Begin& begin) {
   if (PSCOPE_UNLIKELY(writer.free_slots == 0)) {
-    writer.free_slots = writer.remote_free.exchange(0, std::memory_order_acquire);  // pairs with the release of the bit
+    writer.free_slots = writer.remote_free.exchange(
+        0, std::memory_order_acquire);  // pairs with the release of the bit
     if (writer.free_slots == 0) {
       bump(writer.ring->dropped, 1);
       return make_counted_token(op.kind);
@@ -59,15 +65,18 @@ inline pscope_token open_slot(Recorder& recorder, Writer& writer, const pscope_o
   const std::uint32_t generation = ++writer.generations[index];
   // Orders the slot's last release (w0 = 0) before its new words: a reader that sees one of them does not see the old w0.
   std::atomic_thread_fence(std::memory_order_release);
-  slot.w1.store(pack_meta(op) | static_cast<std::uint64_t>(begin.sampled) << 62, std::memory_order_relaxed);
+  slot.w1.store(pack_meta(op) | static_cast<std::uint64_t>(begin.sampled) << 62,
+                std::memory_order_relaxed);
   slot.w2.store(pack_w2(op.bytes, op.comm, op.stream), std::memory_order_relaxed);
   slot.w3.store(pack_w3(begin.sequence, op.peer), std::memory_order_relaxed);
   slot.generation.store(generation, std::memory_order_relaxed);
   if (op.async != 0) slot.host_end.store(0, std::memory_order_relaxed);
-  if (begin.type == TokenType::phased) slot.call_site.store(begin.call_site, std::memory_order_relaxed);
+  if (begin.type == TokenType::phased)
+    slot.call_site.store(begin.call_site, std::memory_order_relaxed);
   const std::uint64_t now = ticks_now(recorder.clock);
   if (begin.type == TokenType::phased) slot.mark.store(now, std::memory_order_relaxed);
-  slot.w0.store(pack_w0(Tag::op, now), std::memory_order_release);  // publishes the slot: the operation is in flight
+  slot.w0.store(pack_w0(Tag::op, now),
+                std::memory_order_release);  // publishes the slot: the operation is in flight
   const pscope_token token = make_token(begin.type, index, writer.index, generation);
   return op.async != 0 ? token | kAsyncToken : token;
 }
@@ -82,15 +91,18 @@ inline std::uint64_t duration_between(std::uint64_t begin, std::uint64_t end) {
 inline bool may_stay(Writer& writer) {
   constexpr int kRoomForOthers = 16;
   if (__builtin_popcountll(writer.free_slots) > kRoomForOthers) return true;
-  writer.free_slots |= writer.remote_free.exchange(0, std::memory_order_acquire);  // pairs with the release of the bit
+  writer.free_slots |= writer.remote_free.exchange(
+      0, std::memory_order_acquire);  // pairs with the release of the bit
   return __builtin_popcountll(writer.free_slots) > kRoomForOthers;
 }
 
 // Writes the operation's record and frees its slot. The caller has entered and has checked the generation.
-inline std::uint64_t close_slot(Recorder& recorder, Writer& writer, std::uint32_t index, int status) {
+inline std::uint64_t close_slot(Recorder& recorder, Writer& writer, std::uint32_t index,
+                                int status) {
   InFlightSlot& slot = writer.ring->in_flight[index];
   const std::uint64_t w0 = slot.w0.load(std::memory_order_relaxed);
-  const std::uint64_t w1 = slot.w1.load(std::memory_order_relaxed) | static_cast<std::uint64_t>(status & 31) << kStatusShift;
+  const std::uint64_t w1 = slot.w1.load(std::memory_order_relaxed) |
+                           static_cast<std::uint64_t>(status & 31) << kStatusShift;
   const std::uint64_t w2 = slot.w2.load(std::memory_order_relaxed);
   const std::uint64_t w3 = slot.w3.load(std::memory_order_relaxed);
   const std::uint64_t now = ticks_now(recorder.clock);

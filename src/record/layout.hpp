@@ -82,7 +82,9 @@ struct Record {  // a copy of one, as readers hold it
   [[nodiscard]] std::uint16_t comm() const { return (w2 >> 40) & 0xFFF; }
   [[nodiscard]] std::uint16_t stream() const { return static_cast<std::uint16_t>(w2 >> 52); }
   [[nodiscard]] std::uint64_t sequence() const { return w3 & kSequenceMask; }
-  [[nodiscard]] std::uint16_t peer() const { return static_cast<std::uint16_t>(w3 >> kSequenceBits); }
+  [[nodiscard]] std::uint16_t peer() const {
+    return static_cast<std::uint16_t>(w3 >> kSequenceBits);
+  }
 };
 static_assert(sizeof(Record) == 32);
 
@@ -91,8 +93,10 @@ constexpr std::uint64_t pack_w0(Tag tag, std::uint64_t begin) {
   return (begin & kBeginMask) | static_cast<std::uint64_t>(tag) << (64 - kTagBits);
 }
 constexpr std::uint64_t pack_meta(const pscope_op& op) {  // w1 without duration, status and sampled
-  return static_cast<std::uint64_t>(op.kind & 31) << 40 | static_cast<std::uint64_t>(op.algorithm & 31) << 45 |
-         static_cast<std::uint64_t>(op.protocol & 7) << 50 | static_cast<std::uint64_t>(op.dtype & 15) << 53 |
+  return static_cast<std::uint64_t>(op.kind & 31) << 40 |
+         static_cast<std::uint64_t>(op.algorithm & 31) << 45 |
+         static_cast<std::uint64_t>(op.protocol & 7) << 50 |
+         static_cast<std::uint64_t>(op.dtype & 15) << 53 |
          static_cast<std::uint64_t>(op.async & 1) << 63;
 }
 constexpr std::uint64_t pack_w2(std::uint64_t bytes, std::uint64_t comm, std::uint64_t stream) {
@@ -136,14 +140,17 @@ struct RingHeader {
   // the writer's line
   alignas(64) Word head;  // records written so far; released after the record's words
   Word dropped;           // operations not recorded: interrupted record, in-flight table full
-  Word skipped;           // operations counted only: filtered out (what level basic does not sample is not counted here)
-  HalfWord tid;           // of the thread that owns it now; 0: none, free for the next thread
+  Word
+      skipped;  // operations counted only: filtered out (what level basic does not sample is not counted here)
+  HalfWord tid;  // of the thread that owns it now; 0: none, free for the next thread
   HalfWord block_count;
-  Word lap_ticks;         // what the last lap took
-  HalfWord wanted_log2;   // the writer would like a block of this size; 0: content; readers add kGrowthClaimed
-  HalfWord owners;        // how many threads have owned it
+  Word lap_ticks;  // what the last lap took
+  HalfWord
+      wanted_log2;  // the writer would like a block of this size; 0: content; readers add kGrowthClaimed
+  HalfWord owners;  // how many threads have owned it
   // the readers' line
-  alignas(64) Word offer;  // offset in pages << 8 | log2 of capacity; 0: none. Taken by the writer at the end of a lap
+  alignas(64) Word
+      offer;  // offset in pages << 8 | log2 of capacity; 0: none. Taken by the writer at the end of a lap
   alignas(64) RingBlock blocks[kMaxBlocks];
   KindCounters kinds[kKinds];
   InFlightSlot in_flight[kInFlightSlots];
@@ -185,12 +192,13 @@ struct SegmentHeader {
 
   alignas(64) Control control;
   alignas(64) HalfWord state;  // SegmentState
-  HalfWord ring_count, name_count, comm_count, stream_count, metric_count, histogram_count, calibration_count;
-  Word used;                  // bytes of the file that are allocated
+  HalfWord ring_count, name_count, comm_count, stream_count, metric_count, histogram_count,
+      calibration_count;
+  Word used;  // bytes of the file that are allocated
   Word name_bytes_used;
-  Word unrecorded;            // operations of threads that got no ring
+  Word unrecorded;  // operations of threads that got no ring
   Word ended_mono_ns;
-  Word pair_cost_ps;          // begin + end at detailed, measured at open: the recorder's own cost
+  Word pair_cost_ps;  // begin + end at detailed, measured at open: the recorder's own cost
   Word control_changes;
   HalfWord calibration_lock;
   HalfWord reserved;
@@ -248,19 +256,25 @@ struct Tables {
   DeviceClockEntry device_clocks[kMaxDeviceClocks];
 };
 
-constexpr std::uint64_t round_up(std::uint64_t bytes, std::uint64_t step) { return (bytes + step - 1) / step * step; }
+constexpr std::uint64_t round_up(std::uint64_t bytes, std::uint64_t step) {
+  return (bytes + step - 1) / step * step;
+}
 
 inline constexpr std::uint64_t kTablesOffset = round_up(sizeof(SegmentHeader), kPageBytes);
 inline constexpr std::uint64_t kRingsOffset = round_up(kTablesOffset + sizeof(Tables), kPageBytes);
 
-inline constexpr unsigned kFirstRingLog2 = 12;     // 4,096 records, 128 KiB: rings made at open
-inline constexpr unsigned kSmallRingLog2 = 10;     // 1,024 records: rings of later threads
-inline constexpr unsigned kGrowthLog2 = 3;         // each block is 8 times the one before
-inline constexpr std::uint32_t kGrowthClaimed = 0x100;  // in wanted_log2: a reader is preparing the block
-inline constexpr unsigned kLargestRingLog2 = 19;   // 524,288 records, 16 MiB
-inline constexpr std::uint64_t kSlowLapNs = 250'000'000;  // a lap that takes longer needs no larger block
+inline constexpr unsigned kFirstRingLog2 = 12;  // 4,096 records, 128 KiB: rings made at open
+inline constexpr unsigned kSmallRingLog2 = 10;  // 1,024 records: rings of later threads
+inline constexpr unsigned kGrowthLog2 = 3;      // each block is 8 times the one before
+inline constexpr std::uint32_t kGrowthClaimed =
+    0x100;                                        // in wanted_log2: a reader is preparing the block
+inline constexpr unsigned kLargestRingLog2 = 19;  // 524,288 records, 16 MiB
+inline constexpr std::uint64_t kSlowLapNs =
+    250'000'000;  // a lap that takes longer needs no larger block
 
-constexpr std::uint64_t block_bytes(unsigned log2_capacity) { return sizeof(Slot) << log2_capacity; }
+constexpr std::uint64_t block_bytes(unsigned log2_capacity) {
+  return sizeof(Slot) << log2_capacity;
+}
 constexpr std::uint64_t ring_bytes(unsigned log2_capacity) {  // header and first block in one piece
   return round_up(sizeof(RingHeader) + block_bytes(log2_capacity), kPageBytes);
 }
@@ -269,7 +283,8 @@ constexpr std::uint64_t ring_bytes(unsigned log2_capacity) {  // header and firs
 constexpr std::uint32_t histogram_bucket(std::uint64_t value) {
   if (value < 8) return static_cast<std::uint32_t>(value);
   const auto octave = static_cast<std::uint32_t>(63 - __builtin_clzll(value));
-  const std::uint32_t bucket = (octave - 2) * 8 + static_cast<std::uint32_t>((value >> (octave - 3)) & 7);
+  const std::uint32_t bucket =
+      (octave - 2) * 8 + static_cast<std::uint32_t>((value >> (octave - 3)) & 7);
   return bucket < kHistogramBuckets ? bucket : kHistogramBuckets - 1;
 }
 

@@ -1,12 +1,12 @@
 // Opening and closing a session: everything that may take its time.
+#include <new>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include <new>
 
 #include "record/hot.hpp"
 
@@ -20,7 +20,8 @@ namespace {
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
 void* map_private(std::size_t bytes) {
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   return memory == MAP_FAILED ? nullptr : memory;
 }
 
@@ -29,8 +30,8 @@ void copy_clean(char* out, std::size_t bytes, const char* text) {
   std::size_t n = 0;
   for (; text[n] != '\0' && n + 1 < bytes; ++n) {
     const char c = text[n];
-    const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-                      (c == '.' && n > 0);
+    const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '_' || c == '-' || (c == '.' && n > 0);
     out[n] = fine ? c : '_';
   }
   out[n] = '\0';
@@ -42,9 +43,11 @@ void choose_names(Recorder& recorder, const pscope_options& options) {
     copy_clean(recorder.session, sizeof recorder.session, session);
   } else {
     snprintf(recorder.session, sizeof recorder.session, "s%llx-%d",
-             static_cast<unsigned long long>(clock_ns(CLOCK_REALTIME) / 1'000'000), static_cast<int>(getpid()));
+             static_cast<unsigned long long>(clock_ns(CLOCK_REALTIME) / 1'000'000),
+             static_cast<int>(getpid()));
   }
-  snprintf(recorder.name, sizeof recorder.name, "%s", options.name != nullptr ? options.name : program_invocation_short_name);
+  snprintf(recorder.name, sizeof recorder.name, "%s",
+           options.name != nullptr ? options.name : program_invocation_short_name);
 }
 
 bool choose_directory(Recorder& recorder, const pscope_options& options) {
@@ -61,7 +64,10 @@ int choose_level(int wanted) {
     if (strcmp(text, names[i]) == 0) return i;
   }
   if (text != nullptr && text[0] != '\0') {
-    fprintf(stderr, "peerscope: PEERSCOPE_LEVEL=%s is no level (off, basic, detailed, comprehensive); it is detailed\n", text);
+    fprintf(stderr,
+            "peerscope: PEERSCOPE_LEVEL=%s is no level (off, basic, detailed, comprehensive); it "
+            "is detailed\n",
+            text);
   }
   return PSCOPE_LEVEL_DETAILED;
 }
@@ -80,7 +86,9 @@ std::uint64_t choose_bytes(std::uint64_t wanted) {
     break;
   }
   if (end != text && *end == '\0') return bytes;
-  fprintf(stderr, "peerscope: PEERSCOPE_SEGMENT_BYTES=%s is no size (67108864, 64M, 1G); it is 64M\n", text);
+  fprintf(stderr,
+          "peerscope: PEERSCOPE_SEGMENT_BYTES=%s is no size (67108864, 64M, 1G); it is 64M\n",
+          text);
   return 0;
 }
 
@@ -118,8 +126,10 @@ void inherit_tables(Recorder& recorder, const Segment& parent) {
   header.histogram_count.store(old.histogram_count.load(kRelaxed), kRelaxed);
   const std::uint32_t names = old.name_count.load(std::memory_order_acquire);
   header.name_bytes_used.store(old.name_bytes_used.load(kRelaxed), kRelaxed);
-  memcpy(static_cast<void*>(&recorder.segment.tables()), static_cast<const void*>(&parent.tables()), sizeof(Tables));
-  memset(static_cast<void*>(recorder.segment.tables().ring_offsets), 0, sizeof(Tables::ring_offsets));
+  memcpy(static_cast<void*>(&recorder.segment.tables()), static_cast<const void*>(&parent.tables()),
+         sizeof(Tables));
+  memset(static_cast<void*>(recorder.segment.tables().ring_offsets), 0,
+         sizeof(Tables::ring_offsets));
   memset(static_cast<void*>(recorder.segment.tables().histograms), 0, sizeof(Tables::histograms));
   for (MetricEntry& metric : recorder.segment.tables().metrics) {
     metric.value.store(0, kRelaxed);
@@ -149,18 +159,23 @@ std::uint64_t measure_pair_cost(Recorder& recorder, Writer& writer) {
     const std::uint64_t ticks = ticks_now(recorder.clock) - before;
     if (ticks < best) best = ticks;
   }
-  for (std::uint64_t i = 0; i < writer.head; ++i) memset(static_cast<void*>(&writer.slots[i]), 0, sizeof(Slot));
+  for (std::uint64_t i = 0; i < writer.head; ++i)
+    memset(static_cast<void*>(&writer.slots[i]), 0, sizeof(Slot));
   writer.head = 0;
   writer.ring->head.store(0, kRelaxed);
   writer.recorder.store(nullptr, kRelaxed);
-  return static_cast<std::uint64_t>(static_cast<double>(best) * recorder.ns_per_tick * 1000.0 / 64.0);
+  return static_cast<std::uint64_t>(static_cast<double>(best) * recorder.ns_per_tick * 1000.0 /
+                                    64.0);
 }
 
 void measure_rate(Recorder& recorder, const ClockPair& first, const ClockPair& second) {
-  if (recorder.clock == ClockSource::tsc && second.ticks > first.ticks && second.mono_ns > first.mono_ns) {
-    recorder.ns_per_tick = static_cast<double>(second.mono_ns - first.mono_ns) / static_cast<double>(second.ticks - first.ticks);
+  if (recorder.clock == ClockSource::tsc && second.ticks > first.ticks &&
+      second.mono_ns > first.mono_ns) {
+    recorder.ns_per_tick = static_cast<double>(second.mono_ns - first.mono_ns) /
+                           static_cast<double>(second.ticks - first.ticks);
   }
-  recorder.slow_lap_ticks = static_cast<std::uint64_t>(static_cast<double>(kSlowLapNs) / recorder.ns_per_tick);
+  recorder.slow_lap_ticks =
+      static_cast<std::uint64_t>(static_cast<double>(kSlowLapNs) / recorder.ns_per_tick);
 }
 
 }  // namespace
@@ -168,7 +183,8 @@ void measure_rate(Recorder& recorder, const ClockPair& first, const ClockPair& s
 const char* attach_segment(Recorder& recorder, const Segment* parent) {
   const int level = static_cast<int>(recorder.private_level.load(kRelaxed));
   const std::uint64_t bytes = parent != nullptr ? parent->bytes : recorder.segment.bytes;
-  const char* why = create_segment(recorder.segment, {recorder.runtime_dir, recorder.session, bytes});
+  const char* why =
+      create_segment(recorder.segment, {recorder.runtime_dir, recorder.session, bytes});
   if (why != nullptr) {
     recorder.private_level.store(PSCOPE_LEVEL_OFF, kRelaxed);
     recorder.pub.level = reinterpret_cast<const std::uint32_t*>(&recorder.private_level);
@@ -187,7 +203,8 @@ const char* attach_segment(Recorder& recorder, const Segment* parent) {
     if (offset != 0) touch(recorder.segment, offset, block_bytes(kSpareLog2));
     spare.store(offset, kRelaxed);
   }
-  while (clock_ns(CLOCK_MONOTONIC) < first.mono_ns + 1'000'000) continue;  // a millisecond fixes the rate to 50 ppm
+  while (clock_ns(CLOCK_MONOTONIC) < first.mono_ns + 1'000'000)
+    continue;  // a millisecond fixes the rate to 50 ppm
   const ClockPair second = read_clock_pair(recorder.clock);
   add_calibration(header, second);
   measure_rate(recorder, first, second);
@@ -196,10 +213,13 @@ const char* attach_segment(Recorder& recorder, const Segment* parent) {
   }
   recorder.pub.level = reinterpret_cast<const std::uint32_t*>(&header.control.level);
   header.state.store(static_cast<std::uint32_t>(SegmentState::live), kRelaxed);
-  std::atomic_thread_fence(std::memory_order_release);  // a reader that sees the magic sees the header
+  std::atomic_thread_fence(
+      std::memory_order_release);  // a reader that sees the magic sees the header
   reinterpret_cast<Word*>(&header.magic)->store(kSegmentMagic, std::memory_order_release);
   // Unseen, it still serves this process' own counters.
-  return publish_segment(recorder.segment) ? nullptr : "the segment file cannot be given its name: nobody will find it";
+  return publish_segment(recorder.segment)
+             ? nullptr
+             : "the segment file cannot be given its name: nobody will find it";
 }
 
 }  // namespace peerscope
@@ -213,7 +233,8 @@ pscope_session* pscope_open(const pscope_options* given, const char** why) {
   if (why == nullptr) why = &ignored;
   *why = nullptr;
   pscope_options options{sizeof(pscope_options), nullptr, nullptr, nullptr, -1, 0};
-  if (given != nullptr) memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
+  if (given != nullptr)
+    memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
   void* memory = map_private(sizeof(Recorder));
   void* writers = map_private(sizeof(Writer) * kMaxRings);
   if (memory == nullptr || writers == nullptr) {
@@ -249,7 +270,8 @@ void pscope_close(pscope_session* session) {
   recorder.private_level.store(PSCOPE_LEVEL_OFF, kRelaxed);
   recorder.pub.level = reinterpret_cast<const std::uint32_t*>(&recorder.private_level);
   Segment segment = recorder.segment;
-  const bool stale = recorder.stale.exchange(0, kRelaxed) != 0;  // a forked child that never recorded: not ours to end
+  const bool stale = recorder.stale.exchange(0, kRelaxed) !=
+                     0;  // a forked child that never recorded: not ours to end
   forget_writers_of(recorder);
   bool others = false;
   for (std::uint32_t i = 0; i < kMaxRings && recorder.writers[i].ring != nullptr; ++i) {
@@ -264,7 +286,8 @@ void pscope_close(pscope_session* session) {
     header.state.store(static_cast<std::uint32_t>(SegmentState::ended), std::memory_order_release);
   }
   recorder.segment.base = nullptr;
-  if (!others) unmap_segment(segment);  // else a thread may be about to write there: the mapping stays
+  if (!others)
+    unmap_segment(segment);  // else a thread may be about to write there: the mapping stays
   unlock(recorder);
   unwatch_fork(recorder);
 }

@@ -11,11 +11,13 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
-pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
-Recorder* g_recorders = nullptr;                      // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
-pthread_once_t g_once = PTHREAD_ONCE_INIT;            // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
-pthread_key_t g_key;                                  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
-bool g_hooked = false;                                // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+pthread_mutex_t g_mutex =
+    PTHREAD_MUTEX_INITIALIZER;    // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+Recorder* g_recorders = nullptr;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+pthread_once_t g_once =
+    PTHREAD_ONCE_INIT;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+pthread_key_t g_key;    // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+bool g_hooked = false;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
 constinit thread_local Writer* t_writers = nullptr;
 
@@ -26,7 +28,8 @@ void on_thread_exit(void* list) {
   for (auto* writer = static_cast<Writer*>(list); writer != nullptr;) {
     Writer* next = writer->next_of_thread;
     writer->next_of_thread = nullptr;
-    if (Recorder* recorder = writer->recorder.load(kRelaxed); recorder != nullptr && lock(*recorder)) {
+    if (Recorder* recorder = writer->recorder.load(kRelaxed);
+        recorder != nullptr && lock(*recorder)) {
       if (writer->ring != nullptr) writer->ring->tid.store(0, std::memory_order_relaxed);
       writer->recorder.store(nullptr, kRelaxed);
       unlock(*recorder);
@@ -50,7 +53,8 @@ void on_fork_in_child() {
 }
 
 void hook_process() {
-  g_hooked = pthread_key_create(&g_key, on_thread_exit) == 0 && pthread_atfork(nullptr, nullptr, on_fork_in_child) == 0;
+  g_hooked = pthread_key_create(&g_key, on_thread_exit) == 0 &&
+             pthread_atfork(nullptr, nullptr, on_fork_in_child) == 0;
 }
 
 }  // namespace

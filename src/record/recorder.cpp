@@ -19,7 +19,9 @@ std::uint32_t thread_id() { return static_cast<std::uint32_t>(syscall(SYS_gettid
 Writer* free_writer(Recorder& recorder) {
   const std::uint32_t rings = recorder.segment.header().ring_count.load(kRelaxed);
   for (std::uint32_t i = 0; i < rings; ++i) {
-    if (recorder.writers[i].recorder.load(kRelaxed) == nullptr && recorder.writers[i].ring != nullptr) return &recorder.writers[i];
+    if (recorder.writers[i].recorder.load(kRelaxed) == nullptr &&
+        recorder.writers[i].ring != nullptr)
+      return &recorder.writers[i];
   }
   return nullptr;
 }
@@ -107,7 +109,8 @@ namespace {
 
 Writer* writer_of_this_thread(const Recorder& recorder) {
   Writer* writer = writers_of_thread();
-  while (writer != nullptr && writer->recorder.load(kRelaxed) != &recorder) writer = writer->next_of_thread;
+  while (writer != nullptr && writer->recorder.load(kRelaxed) != &recorder)
+    writer = writer->next_of_thread;
   return writer;
 }
 
@@ -123,9 +126,11 @@ Writer* find_writer(Recorder& recorder) {
   }
   if (recorder.stale.load(kRelaxed) != 0) {
     reopen(recorder);
-    recorder.stale.store(0, std::memory_order_release);  // publishes the segment to those who take no lock
+    recorder.stale.store(
+        0, std::memory_order_release);  // publishes the segment to those who take no lock
   }
-  Writer* writer = writer_of_this_thread(recorder);  // a signal handler may have attached us before the lock
+  Writer* writer =
+      writer_of_this_thread(recorder);  // a signal handler may have attached us before the lock
   if (writer == nullptr && recorder.segment.base != nullptr) writer = attach_thread(recorder);
   if (writer == nullptr && recorder.segment.base != nullptr) {
     recorder.segment.header().unrecorded.fetch_add(1, kRelaxed);
@@ -140,18 +145,21 @@ namespace {
 bool valid_offer(const Recorder& recorder, std::uint64_t offset, unsigned log2_capacity) {
   // Only what has been allocated: behind it the file is a hole, and a touch may find the file system full.
   const std::uint64_t used = recorder.segment.header().used.load(kRelaxed);
-  return log2_capacity >= kSmallRingLog2 && log2_capacity <= kLargestRingLog2 && used <= recorder.segment.bytes &&
-         offset >= kRingsOffset && offset <= used && block_bytes(log2_capacity) <= used - offset;
+  return log2_capacity >= kSmallRingLog2 && log2_capacity <= kLargestRingLog2 &&
+         used <= recorder.segment.bytes && offset >= kRingsOffset && offset <= used &&
+         block_bytes(log2_capacity) <= used - offset;
 }
 
 bool move_to_block(Writer& writer, std::uint64_t offset, unsigned log2_capacity) {
   RingHeader& ring = *writer.ring;
   const std::uint32_t count = ring.block_count.load(kRelaxed);
-  if (count >= kMaxBlocks || !valid_offer(*writer.recorder.load(kRelaxed), offset, log2_capacity)) return false;
+  if (count >= kMaxBlocks || !valid_offer(*writer.recorder.load(kRelaxed), offset, log2_capacity))
+    return false;
   ring.blocks[count].base.store(writer.head, kRelaxed);
   ring.blocks[count].offset.store(offset, kRelaxed);
   ring.blocks[count].log2_capacity.store(log2_capacity, kRelaxed);
-  ring.block_count.store(count + 1, std::memory_order_release);  // publishes the block, before any record in it
+  ring.block_count.store(
+      count + 1, std::memory_order_release);  // publishes the block, before any record in it
   ring.wanted_log2.store(0, kRelaxed);
   writer.slots = writer.recorder.load(kRelaxed)->segment.slots(offset);
   writer.mask = (std::uint64_t{1} << log2_capacity) - 1;
@@ -163,10 +171,12 @@ void grow(Writer& writer) {
   Recorder& recorder = *writer.recorder.load(kRelaxed);
   RingHeader& ring = *writer.ring;
   if (ring.offer.load(kRelaxed) != 0) {
-    const std::uint64_t offer = ring.offer.exchange(0, std::memory_order_acquire);  // pairs with the reader's release
+    const std::uint64_t offer =
+        ring.offer.exchange(0, std::memory_order_acquire);  // pairs with the reader's release
     const std::uint64_t page = offer >> 8;
     const bool inside = page <= recorder.segment.bytes / kPageBytes;
-    if (inside && move_to_block(writer, page * kPageBytes, static_cast<unsigned>(offer & 0xFF))) return;
+    if (inside && move_to_block(writer, page * kPageBytes, static_cast<unsigned>(offer & 0xFF)))
+      return;
   }
   const auto log2_capacity = static_cast<unsigned>(__builtin_ctzll(writer.mask + 1));
   if (log2_capacity < kSpareLog2) {
@@ -199,7 +209,8 @@ void end_of_lap(Writer& writer, std::uint64_t now_ticks) {
     writer.ring->wanted_log2.store(0, kRelaxed);
   }
   SegmentHeader& header = recorder.segment.header();
-  if (calibration_is_due(header, clock_ns(CLOCK_MONOTONIC))) add_calibration(header, read_clock_pair(recorder.clock));
+  if (calibration_is_due(header, clock_ns(CLOCK_MONOTONIC)))
+    add_calibration(header, read_clock_pair(recorder.clock));
 }
 
 }  // namespace peerscope

@@ -19,7 +19,8 @@ struct Recorder;
 
 // What one thread needs to write: private memory, touched by this thread only, but for the atomics.
 struct alignas(64) Writer {
-  std::atomic<Recorder*> recorder{nullptr};  // null: not in use. Others change it when the session closes
+  std::atomic<Recorder*> recorder{
+      nullptr};  // null: not in use. Others change it when the session closes
   RingHeader* ring = nullptr;
   Slot* slots = nullptr;
   std::uint64_t mask = 0;
@@ -28,10 +29,10 @@ struct alignas(64) Writer {
   std::uint64_t lap_begin = 0;                   // ticks
   std::uint64_t lap_head = 0;                    // head at that time
   std::uint64_t own_sequence = 0;                // for operations without a communicator
-  HalfWord busy{0};                              // inside a record: a signal handler on this thread must not start another
-  std::uint32_t index = 0;                       // of the ring
-  Word remote_free{0};                           // slots that other threads have freed
-  Writer* next_of_thread = nullptr;              // writers of other sessions on this thread
+  HalfWord busy{0};  // inside a record: a signal handler on this thread must not start another
+  std::uint32_t index = 0;           // of the ring
+  Word remote_free{0};               // slots that other threads have freed
+  Writer* next_of_thread = nullptr;  // writers of other sessions on this thread
   std::uint32_t generations[kInFlightSlots] = {};
   std::uint64_t call_site_keys[kInFlightSlots] = {};  // direct-mapped cache: code address -> name
   std::uint16_t call_site_names[kInFlightSlots] = {};
@@ -45,42 +46,49 @@ struct Recorder {
   double ns_per_tick = 1.0;
   std::uint64_t slow_lap_ticks = 0;
   HalfWord private_level{PSCOPE_LEVEL_OFF};  // in force while there is no segment
-  HalfWord stale{0};                         // 1: this is a forked child, its segment is still to be made
-  pthread_mutex_t mutex;                     // slow path: attach, register, reopen
-  Word spare_blocks[2] = {};                 // offsets of touched blocks of kSpareLog2
-  Recorder* next = nullptr;                  // list of live recorders, for fork
+  HalfWord stale{0};          // 1: this is a forked child, its segment is still to be made
+  pthread_mutex_t mutex;      // slow path: attach, register, reopen
+  Word spare_blocks[2] = {};  // offsets of touched blocks of kSpareLog2
+  Recorder* next = nullptr;   // list of live recorders, for fork
   char session[48] = {};
   char name[64] = {};
   char runtime_dir[256] = {};
-  Writer* writers = nullptr;                 // kMaxRings of them, mapped, touched as used
+  Writer* writers = nullptr;  // kMaxRings of them, mapped, touched as used
 };
 
 inline constexpr unsigned kSpareLog2 = kFirstRingLog2 + kGrowthLog2;
 
-inline Recorder* as_recorder(pscope_session* session) { return reinterpret_cast<Recorder*>(session); }
+inline Recorder* as_recorder(pscope_session* session) {
+  return reinterpret_cast<Recorder*>(session);
+}
 
 extern constinit thread_local Writer* t_writer;  // of the session that this thread used last
 
 // ---- slow path (recorder.cpp) ----------------------------------------------------------------------------------------
-Writer* find_writer(Recorder& recorder);        // attaches the thread; null: counted, nothing to write to
-Writer* add_ring(Recorder& recorder, unsigned log2_capacity);  // null: segment full. The caller holds the mutex
+Writer* find_writer(Recorder& recorder);  // attaches the thread; null: counted, nothing to write to
+Writer* add_ring(Recorder& recorder,
+                 unsigned log2_capacity);  // null: segment full. The caller holds the mutex
 void end_of_lap(Writer& writer, std::uint64_t now_ticks);
-bool lock(Recorder& recorder);  // false: this thread holds it already (a signal handler has interrupted us)
+bool lock(
+    Recorder&
+        recorder);  // false: this thread holds it already (a signal handler has interrupted us)
 void unlock(Recorder& recorder);
 
 // ---- tables (tables.cpp) -----------------------------------------------------------------------------------------------
-std::uint16_t intern_name(Recorder& recorder, const char* text);  // the caller holds the mutex; 0: full or null
+std::uint16_t intern_name(Recorder& recorder,
+                          const char* text);  // the caller holds the mutex; 0: full or null
 std::uint16_t intern_call_site(Writer& writer, std::uint64_t address);
 
 // ---- process-wide hooks (process.cpp) ----------------------------------------------------------------------------------
-bool watch_fork(Recorder& recorder);             // after fork the child gets a segment of its own
+bool watch_fork(Recorder& recorder);  // after fork the child gets a segment of its own
 void unwatch_fork(Recorder& recorder);
-void watch_thread_exit(Writer& writer);          // at thread exit the ring becomes free for the next thread
-Writer* writers_of_thread();                     // a list; this thread's writers of all sessions
+void watch_thread_exit(Writer& writer);  // at thread exit the ring becomes free for the next thread
+Writer* writers_of_thread();             // a list; this thread's writers of all sessions
 void forget_writers_of(const Recorder& recorder);  // takes them out of this thread's list
 
 // ---- opening (open.cpp) ------------------------------------------------------------------------------------------------
-const char* attach_segment(Recorder& recorder, const Segment* parent);  // makes and fills one; null, or why not
+const char* attach_segment(Recorder& recorder,
+                           const Segment* parent);  // makes and fills one; null, or why not
 
 // ---- hot path ------------------------------------------------------------------------------------------------------------
 
@@ -96,7 +104,9 @@ inline void bump(Word& word, std::uint64_t amount) {
 
 inline Writer* writer_of(Recorder& recorder) {
   Writer* writer = t_writer;
-  if (PSCOPE_LIKELY(writer != nullptr && writer->recorder.load(std::memory_order_relaxed) == &recorder)) return writer;
+  if (PSCOPE_LIKELY(writer != nullptr &&
+                    writer->recorder.load(std::memory_order_relaxed) == &recorder))
+    return writer;
   return find_writer(recorder);
 }
 
@@ -117,7 +127,8 @@ inline void leave(Writer& writer) {
 }
 
 // Writes one record. The caller has entered.
-inline void write(Writer& writer, std::uint64_t w0, std::uint64_t w1, std::uint64_t w2, std::uint64_t w3) {
+inline void write(Writer& writer, std::uint64_t w0, std::uint64_t w1, std::uint64_t w2,
+                  std::uint64_t w3) {
   const std::uint64_t index = writer.head;
   Slot& slot = writer.slots[index & writer.mask];
   // Orders the last head before this record's words: a reader that sees one of them also sees that the slot's old record

@@ -29,7 +29,7 @@ ssize_t read_small_file(const char* path, char* out, std::size_t bytes) {
 // The directory belongs to this user (and is made for it alone), or we do not use it: a segment holds what a job does.
 bool prepare_directory(const char* path) {
   if (mkdir(path, 0700) != 0 && errno != EEXIST) return false;
-  struct stat status {};
+  struct stat status{};
   if (lstat(path, &status) != 0 || !S_ISDIR(status.st_mode)) return false;
   return status.st_uid == geteuid() && access(path, W_OK | X_OK) == 0;
 }
@@ -42,7 +42,8 @@ struct NewName {
 
 int create_file(const char* directory, const char* session, char* path, std::size_t path_bytes) {
   for (int n = 0; n < 1000; ++n) {
-    const int length = snprintf(path, path_bytes, "%s/%s.%d.%d.seg", directory, session, static_cast<int>(getpid()), n);
+    const int length = snprintf(path, path_bytes, "%s/%s.%d.%d.seg", directory, session,
+                                static_cast<int>(getpid()), n);
     if (length < 0 || static_cast<std::size_t>(length) >= path_bytes) return -1;
     if (access(path, F_OK) == 0) continue;
     NewName made(path);
@@ -74,7 +75,8 @@ bool map_file(Segment& segment, std::uint64_t bytes) {
   for (; bytes >= kSmallestSegment; bytes = round_up(bytes / 2, kPageBytes)) {
     if (bytes > largest) continue;
     if (ftruncate(segment.file, static_cast<off_t>(bytes)) != 0) continue;
-    void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, segment.file, 0);
+    void* base =
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, segment.file, 0);
     if (base == MAP_FAILED) continue;
     madvise(base, bytes, MADV_DONTDUMP);
     segment.base = static_cast<std::byte*>(base);
@@ -85,14 +87,18 @@ bool map_file(Segment& segment, std::uint64_t bytes) {
 }
 
 const char* create_in(Segment& segment, const char* directory, const SegmentOptions& options) {
-  if (!prepare_directory(directory)) return "no directory for segments can be written to (set PEERSCOPE_RUNTIME_DIR)";
+  if (!prepare_directory(directory))
+    return "no directory for segments can be written to (set PEERSCOPE_RUNTIME_DIR)";
   segment.file = create_file(directory, options.session, segment.path, sizeof segment.path);
-  if (segment.file < 0) return "no segment file can be made in the runtime directory (set PEERSCOPE_RUNTIME_DIR)";
+  if (segment.file < 0)
+    return "no segment file can be made in the runtime directory (set PEERSCOPE_RUNTIME_DIR)";
   const char* why = nullptr;
   if (!map_file(segment, options.bytes)) {
     why = "the segment cannot be mapped: address space or file size is limited (see ulimit -v, -f)";
   } else if (!reserve(segment.file, 0, kRingsOffset)) {
-    why = "the file system for segments is full (free space in /dev/shm or set PEERSCOPE_RUNTIME_DIR)";
+    why =
+        "the file system for segments is full (free space in /dev/shm or set "
+        "PEERSCOPE_RUNTIME_DIR)";
   }
   if (why == nullptr) return nullptr;
   unlink(NewName(segment.path).text);
@@ -116,7 +122,8 @@ bool runtime_dir_candidate(int i, char* out, std::size_t out_bytes) {
     return i == 0 && static_cast<std::size_t>(snprintf(out, out_bytes, "%s", chosen)) < out_bytes;
   }
   if (i > 1) return false;
-  snprintf(out, out_bytes, "%s/peerscope-%u", i == 0 ? "/dev/shm" : "/tmp", static_cast<unsigned>(geteuid()));
+  snprintf(out, out_bytes, "%s/peerscope-%u", i == 0 ? "/dev/shm" : "/tmp",
+           static_cast<unsigned>(geteuid()));
   return true;
 }
 
@@ -158,7 +165,9 @@ void touch(const Segment& segment, std::uint64_t offset, std::uint64_t bytes) {
   }
 }
 
-bool publish_segment(const Segment& segment) { return rename(NewName(segment.path).text, segment.path) == 0; }
+bool publish_segment(const Segment& segment) {
+  return rename(NewName(segment.path).text, segment.path) == 0;
+}
 
 void unmap_segment(Segment& segment) {
   if (segment.base != nullptr) munmap(segment.base, segment.bytes);
@@ -175,7 +184,8 @@ std::uint64_t process_start_time(std::uint32_t pid) {
   if (read_small_file(path, text, sizeof text) <= 0) return 0;
   const char* at = strrchr(text, ')');  // the program's name may hold anything, ')' too
   if (at == nullptr) return 0;
-  if (at[1] == ' ' && (at[2] == 'Z' || at[2] == 'X')) return 0;  // killed, not yet reaped: it will not write again
+  if (at[1] == ' ' && (at[2] == 'Z' || at[2] == 'X'))
+    return 0;  // killed, not yet reaped: it will not write again
   for (int field = 2; field < 22 && at != nullptr; ++field) at = strchr(at + 1, ' ');
   return at != nullptr ? strtoull(at + 1, nullptr, 10) : 0;
 }
@@ -184,7 +194,8 @@ std::uint64_t read_boot_id() {
   char text[64];
   if (read_small_file("/proc/sys/kernel/random/boot_id", text, sizeof text) <= 0) return 0;
   std::uint64_t hash = 14695981039346656037u;  // FNV-1a
-  for (const char* c = text; *c != '\0' && *c != '\n'; ++c) hash = (hash ^ static_cast<unsigned char>(*c)) * 1099511628211u;
+  for (const char* c = text; *c != '\0' && *c != '\n'; ++c)
+    hash = (hash ^ static_cast<unsigned char>(*c)) * 1099511628211u;
   return hash;
 }
 

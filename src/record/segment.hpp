@@ -16,14 +16,19 @@ struct Segment {
 
   [[nodiscard]] SegmentHeader& header() const { return *reinterpret_cast<SegmentHeader*>(base); }
   [[nodiscard]] Tables& tables() const { return *reinterpret_cast<Tables*>(base + kTablesOffset); }
-  [[nodiscard]] RingHeader& ring(std::uint64_t offset) const { return *reinterpret_cast<RingHeader*>(base + offset); }
-  [[nodiscard]] Slot* slots(std::uint64_t offset) const { return reinterpret_cast<Slot*>(base + offset); }
+  [[nodiscard]] RingHeader& ring(std::uint64_t offset) const {
+    return *reinterpret_cast<RingHeader*>(base + offset);
+  }
+  [[nodiscard]] Slot* slots(std::uint64_t offset) const {
+    return reinterpret_cast<Slot*>(base + offset);
+  }
 };
 
 struct SegmentOptions {
-  const char* runtime_dir;  // null or "": the environment's, /dev/shm/peerscope-UID, /tmp/peerscope-UID
-  const char* session;      // part of the file's name; letters, digits, '.', '_' and '-' only
-  std::uint64_t bytes;      // wanted size; halved until it can be mapped, down to kSmallestSegment
+  const char*
+      runtime_dir;      // null or "": the environment's, /dev/shm/peerscope-UID, /tmp/peerscope-UID
+  const char* session;  // part of the file's name; letters, digits, '.', '_' and '-' only
+  std::uint64_t bytes;  // wanted size; halved until it can be mapped, down to kSmallestSegment
 };
 
 inline constexpr std::uint64_t kDefaultSegmentBytes = 64ull << 20;

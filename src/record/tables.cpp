@@ -14,7 +14,8 @@ constexpr auto kRelaxed = std::memory_order_relaxed;
 // Holds the recorder's mutex, and knows whether there is a segment to write to.
 class Access {
  public:
-  explicit Access(pscope_session* session) : recorder_(session != nullptr ? as_recorder(session) : nullptr) {
+  explicit Access(pscope_session* session)
+      : recorder_(session != nullptr ? as_recorder(session) : nullptr) {
     if (recorder_ == nullptr) return;
     // In a forked child the tables are made by its first writer.
     if (recorder_->stale.load(kRelaxed) != 0) find_writer(*recorder_);
@@ -37,11 +38,12 @@ class Access {
 };
 
 bool same_comm(const CommEntry& entry, const pscope_comm_desc& desc) {
-  return entry.id == desc.id && entry.rank == desc.rank && entry.ranks == desc.ranks && entry.device == desc.device &&
-         entry.backend == desc.backend;
+  return entry.id == desc.id && entry.rank == desc.rank && entry.ranks == desc.ranks &&
+         entry.device == desc.device && entry.backend == desc.backend;
 }
 
-pscope_metric add_metric(pscope_session* session, const char* name, const char* unit, MetricKind type) {
+pscope_metric add_metric(pscope_session* session, const char* name, const char* unit,
+                         MetricKind type) {
   const Access access(session);
   if (!access || name == nullptr) return 0;
   const std::uint16_t name_id = intern_name(access.recorder(), name);
@@ -71,7 +73,8 @@ MetricEntry* metric_of(pscope_session* session, pscope_metric metric, MetricKind
   Recorder& recorder = *as_recorder(session);
   if (recorder.stale.load(std::memory_order_acquire) != 0) {
     find_writer(recorder);
-    if (recorder.stale.load(kRelaxed) != 0) return nullptr;  // a signal has interrupted the making of the segment
+    if (recorder.stale.load(kRelaxed) != 0)
+      return nullptr;  // a signal has interrupted the making of the segment
   }
   if (recorder.segment.base == nullptr) return nullptr;
   MetricEntry& entry = recorder.segment.tables().metrics[metric];
@@ -102,7 +105,8 @@ std::uint16_t intern_name(Recorder& recorder, const char* text) {
 }
 
 std::uint16_t intern_call_site(Writer& writer, std::uint64_t address) {
-  const std::size_t at = (address * 0x9E3779B97F4A7C15u) >> 58;  // top 6 bits: kInFlightSlots entries
+  const std::size_t at =
+      (address * 0x9E3779B97F4A7C15u) >> 58;  // top 6 bits: kInFlightSlots entries
   if (writer.call_site_keys[at] == address) return writer.call_site_names[at];
   Recorder& recorder = *writer.recorder.load(kRelaxed);
   char text[200];
@@ -113,8 +117,9 @@ std::uint16_t intern_call_site(Writer& writer, std::uint64_t address) {
     const auto symbol = reinterpret_cast<std::uint64_t>(info.dli_saddr);
     const auto base = reinterpret_cast<std::uint64_t>(info.dli_fbase);
     const char* name = info.dli_sname != nullptr ? info.dli_sname : "";
-    snprintf(text, sizeof text, "%.60s!%.110s+0x%llx", module, name,
-             static_cast<unsigned long long>(address - (info.dli_sname != nullptr ? symbol : base)));
+    snprintf(
+        text, sizeof text, "%.60s!%.110s+0x%llx", module, name,
+        static_cast<unsigned long long>(address - (info.dli_sname != nullptr ? symbol : base)));
   } else {
     snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(address));
   }
@@ -156,7 +161,8 @@ uint16_t pscope_comm_register(pscope_session* session, const pscope_comm_desc* d
   return static_cast<std::uint16_t>(count + 1);
 }
 
-uint16_t pscope_stream_register(pscope_session* session, uint64_t handle, uint16_t device, const char* name) {
+uint16_t pscope_stream_register(pscope_session* session, uint64_t handle, uint16_t device,
+                                const char* name) {
   const Access access(session);
   if (!access) return 0;
   const std::uint32_t count = access.header().stream_count.load(kRelaxed);
@@ -170,8 +176,8 @@ uint16_t pscope_stream_register(pscope_session* session, uint64_t handle, uint16
   return static_cast<std::uint16_t>(count + 1);
 }
 
-void pscope_device_clock(pscope_session* session, uint16_t device_clock, uint64_t device_ns, uint64_t host_before_ns,
-                         uint64_t host_after_ns) {
+void pscope_device_clock(pscope_session* session, uint16_t device_clock, uint64_t device_ns,
+                         uint64_t host_before_ns, uint64_t host_after_ns) {
   const Access access(session);
   if (!access || device_clock >= kMaxDeviceClocks || host_after_ns < host_before_ns) return;
   DeviceClockEntry& entry = access.tables().device_clocks[device_clock];
@@ -218,7 +224,9 @@ void pscope_histogram_observe(pscope_session* session, pscope_metric metric, uin
   entry->value.fetch_add(value, kRelaxed);
   entry->count.fetch_add(1, kRelaxed);
   Recorder& recorder = *as_recorder(session);
-  recorder.segment.tables().histograms[entry->histogram % kMaxHistograms][histogram_bucket(value)].fetch_add(1, kRelaxed);
+  recorder.segment.tables()
+      .histograms[entry->histogram % kMaxHistograms][histogram_bucket(value)]
+      .fetch_add(1, kRelaxed);
 }
 
 void pscope_set_level(pscope_session* session, int level) {
@@ -232,7 +240,8 @@ void pscope_set_level(pscope_session* session, int level) {
 }
 
 int pscope_get_level(const pscope_session* session) {
-  return session == nullptr ? PSCOPE_LEVEL_OFF : static_cast<int>(__atomic_load_n(session->level, __ATOMIC_RELAXED));
+  return session == nullptr ? PSCOPE_LEVEL_OFF
+                            : static_cast<int>(__atomic_load_n(session->level, __ATOMIC_RELAXED));
 }
 
 int pscope_set_filter(pscope_session* session, const pscope_filter* filter) {

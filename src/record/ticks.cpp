@@ -27,13 +27,15 @@ bool processor_has_invariant_counter() {
 }
 
 bool kernel_trusts_counter() {
-  const int file = open("/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC);
+  const int file = open("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+                        O_RDONLY | O_CLOEXEC);
   if (file < 0) return true;  // not told: the residual decides
   char text[32] = {};
   const ssize_t got = read(file, text, sizeof text - 1);
   close(file);
   if (got <= 0) return true;
-  for (const char* known : {"tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "xen", "arch_sys_counter"}) {
+  for (const char* known :
+       {"tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "xen", "arch_sys_counter"}) {
     if (strncmp(text, known, strlen(known)) == 0) return true;
   }
   return false;
@@ -52,7 +54,8 @@ bool counter_runs_evenly() {
   const double share = static_cast<double>(pairs[1].ticks - pairs[0].ticks) / span;
   const double expected = share * static_cast<double>(pairs[2].mono_ns - pairs[0].mono_ns);
   const double residual = expected - static_cast<double>(pairs[1].mono_ns - pairs[0].mono_ns);
-  const double slack = 1'000.0 + static_cast<double>(pairs[0].uncertainty_ns + pairs[1].uncertainty_ns);
+  const double slack =
+      1'000.0 + static_cast<double>(pairs[0].uncertainty_ns + pairs[1].uncertainty_ns);
   return residual < slack && residual > -slack;
 }
 
@@ -65,7 +68,8 @@ ClockPair read_clock_pair(ClockSource source) {
     const std::uint64_t ticks = ticks_now(source);
     const std::uint64_t real = clock_ns(CLOCK_REALTIME);
     const std::uint64_t after = clock_ns(CLOCK_MONOTONIC);
-    if (after - before < best.uncertainty_ns) best = {ticks, before + (after - before) / 2, real, after - before};
+    if (after - before < best.uncertainty_ns)
+      best = {ticks, before + (after - before) / 2, real, after - before};
   }
   if (source == ClockSource::monotonic) best.mono_ns = best.ticks;
   return best;
@@ -83,7 +87,8 @@ void add_calibration(SegmentHeader& header, const ClockPair& pair) {
   const auto now_s = static_cast<std::uint32_t>(clock_ns(CLOCK_MONOTONIC) >> 30) + 1;
   std::uint32_t held = header.calibration_lock.load(std::memory_order_relaxed);
   if (held != 0 && now_s - held < 3) return;
-  if (!header.calibration_lock.compare_exchange_strong(held, now_s, std::memory_order_acquire)) return;
+  if (!header.calibration_lock.compare_exchange_strong(held, now_s, std::memory_order_acquire))
+    return;
   const std::uint32_t count = header.calibration_count.load(std::memory_order_relaxed);
   Calibration& entry = header.calibrations[count % kMaxCalibrations];
   entry.ticks.store(pair.ticks, std::memory_order_relaxed);

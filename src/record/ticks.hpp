@@ -1,9 +1,9 @@
 // The clock of the hot path: the time-stamp counter where it is invariant, else clock_gettime.
 #pragma once
 
-#include <time.h>
-
 #include <cstdint>
+
+#include <time.h>
 
 #if defined(__x86_64__)
 #include <x86intrin.h>
@@ -16,7 +16,8 @@ namespace peerscope {
 inline std::uint64_t clock_ns(clockid_t clock) {
   timespec now{};
   clock_gettime(clock, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<std::uint64_t>(now.tv_nsec);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000u +
+         static_cast<std::uint64_t>(now.tv_nsec);
 }
 
 inline std::uint64_t ticks_now(ClockSource source) {

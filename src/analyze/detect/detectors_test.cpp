@@ -146,7 +146,8 @@ TEST(Hang, SaysWhatADeadProcessWasIn) {
             "Rank 0 has been in all_reduce 16 KB for 5.00 s (host clock); ranks 1 and 3 have not "
             "arrived.");
   EXPECT_EQ(found[1].sentence,
-            "Rank 2 was in all_reduce 16 KB (for at least 3.00 ms, host clock) when the process died; ranks "
+            "Rank 2 was in all_reduce 16 KB (for at least 3.00 ms, host clock) when the process "
+            "died; ranks "
             "1 and 3 have not arrived.");
 }
 
