@@ -13,13 +13,14 @@ namespace peerscope {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-constexpr std::size_t kBatch = 256;                  // records a turn: stays in the first-level cache
+constexpr std::size_t kBatch = 256;  // records a turn: stays in the first-level cache
 constexpr std::int64_t kDiscoverNs = 20'000'000;
 constexpr std::int64_t kStateNs = 50'000'000;
 constexpr std::int64_t kSecondNs = 1'000'000'000;
-constexpr std::int64_t kGiveUpNs = 10'000'000'000;   // an incomplete collective is flushed after this
+constexpr std::int64_t kGiveUpNs =
+    10'000'000'000;  // an incomplete collective is flushed after this
 constexpr std::int64_t kFastPollNs = 1'000'000, kSlowPollNs = 20'000'000;
-constexpr std::uint64_t kTouchStep = 256 * 1024;     // of a growing block, a poll: 64 pages
+constexpr std::uint64_t kTouchStep = 256 * 1024;  // of a growing block, a poll: 64 pages
 
 }  // namespace
 
@@ -29,13 +30,15 @@ struct Collector::Ring {
   std::uint64_t grow_offset = 0, grow_touched = 0;  // a block in preparation
   std::uint32_t grow_log2 = 0, refused_log2 = 0;
   std::int64_t claimed_since_ns = 0;
-  std::uint64_t until = 0;  // the head when the poll began: what comes meanwhile is for the next one
+  std::uint64_t until =
+      0;  // the head when the poll began: what comes meanwhile is for the next one
   std::uint64_t seen_head = 0;
   std::int64_t seen_at_ns = 0;
 };
 
 struct Collector::Process {
-  Process(SegmentView view, std::uint32_t at) : segment(std::move(view)), decoder(segment, at), index(at) {}
+  Process(SegmentView view, std::uint32_t at)
+      : segment(std::move(view)), decoder(segment, at), index(at) {}
   SegmentView segment;
   Decoder decoder;
   std::uint32_t index;
@@ -45,10 +48,12 @@ struct Collector::Process {
   std::array<Op, kBatch> ops;
 };
 
-Collector::Collector(CollectorOptions options, Sink& sink) : options_(std::move(options)), sink_(sink), joiner_(sink) {
+Collector::Collector(CollectorOptions options, Sink& sink)
+    : options_(std::move(options)), sink_(sink), joiner_(sink) {
   if (options_.dirs.empty()) options_.dirs = runtime_dirs();
   clock_.add(read_clock_pair(ClockSource::tsc));
-  std::this_thread::sleep_for(std::chrono::milliseconds(1));  // a rate of our own, to judge what segments say by
+  std::this_thread::sleep_for(
+      std::chrono::milliseconds(1));  // a rate of our own, to judge what segments say by
   clock_.add(read_clock_pair(ClockSource::tsc));
   discover();
 }
@@ -63,7 +68,9 @@ void Collector::discover() {
 }
 
 void Collector::attach(const std::string& path) {
-  const auto remember = [&] { known_.insert(std::lower_bound(known_.begin(), known_.end(), path), path); };
+  const auto remember = [&] {
+    known_.insert(std::lower_bound(known_.begin(), known_.end(), path), path);
+  };
   Result<SegmentView> opened = SegmentView::open(path);
   if (!opened) {
     remember();
@@ -73,19 +80,24 @@ void Collector::attach(const std::string& path) {
   remember();
   const SegmentHeader& header = opened->header();
   const auto& wanted = options_.sessions;
-  if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), opened->session()) == wanted.end()) return;
+  if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), opened->session()) == wanted.end())
+    return;
   if (options_.pid != 0 && header.pid != options_.pid) return;
   const ProcessState state = opened->state();
   if (options_.only_live && state != ProcessState::live) return;
   // After a boot the counter has begun anew: what a segment in /tmp says of an earlier one holds no more.
-  if (header.clock_source == static_cast<std::uint32_t>(ClockSource::tsc) && header.boot_id == read_boot_id()) {
+  if (header.clock_source == static_cast<std::uint32_t>(ClockSource::tsc) &&
+      header.boot_id == read_boot_id()) {
     const std::uint32_t count = header.calibration_count.load(std::memory_order_acquire);
-    for (std::uint32_t i = count > kMaxCalibrations ? count - kMaxCalibrations : 0; i < count; ++i) {
+    for (std::uint32_t i = count > kMaxCalibrations ? count - kMaxCalibrations : 0; i < count;
+         ++i) {
       const Calibration& c = header.calibrations[i % kMaxCalibrations];
-      clock_.offer({c.ticks.load(kRelaxed), c.mono_ns.load(kRelaxed), c.real_ns.load(kRelaxed), c.uncertainty_ns.load(kRelaxed)});
+      clock_.offer({c.ticks.load(kRelaxed), c.mono_ns.load(kRelaxed), c.real_ns.load(kRelaxed),
+                    c.uncertainty_ns.load(kRelaxed)});
     }
   }
-  auto process = std::make_unique<Process>(std::move(*opened), static_cast<std::uint32_t>(processes_.size()));
+  auto process =
+      std::make_unique<Process>(std::move(*opened), static_cast<std::uint32_t>(processes_.size()));
   process->state = state;
   processes_.push_back(std::move(process));
 }
@@ -119,10 +131,12 @@ std::uint64_t Collector::poll(std::uint64_t max_records) {
   if (now_ns >= next_state_ns_) refresh_states(now_ns);
   next_poll_ns_ = kSlowPollNs;
   for (auto& process : processes_) {
-    for (auto i = static_cast<std::uint32_t>(process->rings.size()); i < process->segment.ring_count(); ++i) {
+    for (auto i = static_cast<std::uint32_t>(process->rings.size());
+         i < process->segment.ring_count(); ++i) {
       process->rings.emplace_back(process->segment, i);
     }
-    for (Ring& ring : process->rings) ring.until = ring.tail.cursor() + ring.tail.backlog(process->segment);
+    for (Ring& ring : process->rings)
+      ring.until = ring.tail.cursor() + ring.tail.backlog(process->segment);
   }
   // A turn a ring, round after round: so that what ranks say about one collective comes close together.
   std::uint64_t total = 0;
@@ -177,17 +191,20 @@ void Collector::route_other(Process& process, const Record& record) {
   if (record.tag() == Tag::phase) {
     Op op;
     process.decoder.decode(process.segment, clock_, record, 0, op);
-    sink_.on_phase({at_ns, op.host_duration_ns, op.comm, op.sequence, process.index, op.rank, record.peer(), op.kind});
+    sink_.on_phase({at_ns, op.host_duration_ns, op.comm, op.sequence, process.index, op.rank,
+                    record.peer(), op.kind});
   } else if (record.tag() == Tag::call_site) {
-    sink_.on_call_site({process.index, static_cast<std::uint16_t>(record.bytes()), static_cast<Kind>(record.kind())});
+    sink_.on_call_site({process.index, static_cast<std::uint16_t>(record.bytes()),
+                        static_cast<Kind>(record.kind())});
   } else if (record.tag() == Tag::complete) {
     Op op;
     process.decoder.decode(process.segment, clock_, record, 0, op);
-    sink_.on_completion(
-        {at_ns, op.host_duration_ns, op.comm, op.sequence, process.index, op.rank, op.kind, op.status});
+    sink_.on_completion({at_ns, op.host_duration_ns, op.comm, op.sequence, process.index, op.rank,
+                         op.kind, op.status});
   } else if (record.tag() == Tag::event) {
-    sink_.on_event({at_ns, static_cast<std::int64_t>(record.w2), process.index, static_cast<std::uint16_t>(record.w1),
-                    static_cast<std::uint16_t>(record.w3), static_cast<std::uint8_t>((record.w1 >> 40) & 7)});
+    sink_.on_event({at_ns, static_cast<std::int64_t>(record.w2), process.index,
+                    static_cast<std::uint16_t>(record.w1), static_cast<std::uint16_t>(record.w3),
+                    static_cast<std::uint8_t>((record.w1 >> 40) & 7)});
   }
 }
 
@@ -206,7 +223,8 @@ bool Collector::claim_growth(Ring& ring, RingHeader& header, std::int64_t now_ns
   ring.claimed_since_ns = 0;
   const std::uint32_t log2_capacity = wanted & ~kGrowthClaimed;
   if (log2_capacity > kLargestRingLog2 || log2_capacity == ring.refused_log2) return false;
-  if (!header.wanted_log2.compare_exchange_strong(wanted, log2_capacity | kGrowthClaimed, kRelaxed)) return false;
+  if (!header.wanted_log2.compare_exchange_strong(wanted, log2_capacity | kGrowthClaimed, kRelaxed))
+    return false;
   ring.grow_log2 = log2_capacity;
   return true;
 }
@@ -230,7 +248,8 @@ void Collector::serve_growth(Process& process, Ring& ring, std::int64_t now_ns) 
   ring.grow_touched += step;
   next_poll_ns_ = kFastPollNs;
   if (ring.grow_touched < bytes) return;
-  header->offer.store(ring.grow_offset / kPageBytes << 8 | ring.grow_log2, std::memory_order_release);
+  header->offer.store(ring.grow_offset / kPageBytes << 8 | ring.grow_log2,
+                      std::memory_order_release);
   ring.grow_offset = 0;
 }
 
@@ -242,10 +261,15 @@ void Collector::plan_next_poll(const Process& process, Ring& ring, std::int64_t 
   const std::uint64_t records = head - ring.seen_head;
   const std::int64_t elapsed_ns = now_ns - ring.seen_at_ns;
   if (records > 0 && ring.seen_at_ns != 0 && elapsed_ns > 0) {
-    const std::uint32_t count = std::min(header->block_count.load(std::memory_order_acquire), kMaxBlocks);
-    const std::uint64_t log2 = count > 0 ? header->blocks[count - 1].log2_capacity.load(kRelaxed) : kSmallRingLog2;
-    const double quarter = static_cast<double>(std::uint64_t{1} << std::min<std::uint64_t>(log2, kLargestRingLog2)) / 4;
-    const auto fill_ns = static_cast<std::int64_t>(quarter / static_cast<double>(records) * static_cast<double>(elapsed_ns));
+    const std::uint32_t count =
+        std::min(header->block_count.load(std::memory_order_acquire), kMaxBlocks);
+    const std::uint64_t log2 =
+        count > 0 ? header->blocks[count - 1].log2_capacity.load(kRelaxed) : kSmallRingLog2;
+    const double quarter =
+        static_cast<double>(std::uint64_t{1} << std::min<std::uint64_t>(log2, kLargestRingLog2)) /
+        4;
+    const auto fill_ns = static_cast<std::int64_t>(quarter / static_cast<double>(records) *
+                                                   static_cast<double>(elapsed_ns));
     next_poll_ns_ = std::clamp(fill_ns, kFastPollNs, next_poll_ns_);
   }
   ring.seen_head = head;
@@ -276,7 +300,8 @@ std::vector<InFlight> Collector::in_flight(std::int64_t now_ns) const {
     const std::size_t first = all.size();
     append_in_flight(process->segment, process->decoder, clock_, all);
     const bool live = process->segment.state() == ProcessState::live;
-    const std::int64_t until_ns = live ? now_ns : peerscope::last_activity_ns(process->segment, process->decoder, clock_);
+    const std::int64_t until_ns =
+        live ? now_ns : peerscope::last_activity_ns(process->segment, process->decoder, clock_);
     for (std::size_t i = first; i < all.size(); ++i) {
       all[i].op.process = process->index;
       all[i].age_ns = std::max<std::int64_t>(until_ns - all[i].op.begin_ns, 0);
@@ -297,7 +322,8 @@ std::vector<CommInfo> Collector::communicators() const {
     for (std::uint16_t id = 1; id < kMaxComms; ++id) {
       const auto info = process->segment.comm(id);
       if (!info) break;
-      const bool known = std::any_of(all.begin(), all.end(), [&](const CommInfo& c) { return c.id == info->id; });
+      const bool known =
+          std::any_of(all.begin(), all.end(), [&](const CommInfo& c) { return c.id == info->id; });
       if (!known) all.push_back(*info);
     }
   }

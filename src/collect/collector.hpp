@@ -69,16 +69,16 @@ struct ProcessStatus {
   Level level = Level::off;
   ClockSource clock = ClockSource::tsc;
   std::uint64_t operations = 0, bytes = 0, errors = 0;  // exact, from counters
-  std::uint64_t recorded = 0;    // records written
-  std::uint64_t delivered = 0;   // records read by this collector
-  std::uint64_t lost = 0;        // overwritten before this collector came
-  std::uint64_t before = 0;      // overwritten before this collector attached
-  std::uint64_t dropped = 0;     // never written: see pscope_stats
-  std::uint64_t threads = 0;     // that own a ring now
+  std::uint64_t recorded = 0;                           // records written
+  std::uint64_t delivered = 0;                          // records read by this collector
+  std::uint64_t lost = 0;                               // overwritten before this collector came
+  std::uint64_t before = 0;         // overwritten before this collector attached
+  std::uint64_t dropped = 0;        // never written: see pscope_stats
+  std::uint64_t threads = 0;        // that own a ring now
   std::uint64_t segment_bytes = 0;  // memory that its segment takes
   std::int64_t created_ns = 0, last_sign_ns = 0;
   std::int64_t created_real_ns = 0;
-  double pair_cost_ns = 0;       // of one recorded operation, measured in the process
+  double pair_cost_ns = 0;  // of one recorded operation, measured in the process
 };
 
 struct MetricValue {
@@ -91,10 +91,10 @@ struct MetricValue {
 };
 
 struct CollectorOptions {
-  std::vector<std::string> dirs;  // empty: runtime_dirs()
+  std::vector<std::string> dirs;      // empty: runtime_dirs()
   std::vector<std::string> sessions;  // only these; empty: all
-  std::uint32_t pid = 0;          // only this process; 0: all
-  bool only_live = false;         // leave out processes that had ended when first seen
+  std::uint32_t pid = 0;              // only this process; 0: all
+  bool only_live = false;             // leave out processes that had ended when first seen
 };
 
 class Collector {
@@ -122,11 +122,13 @@ class Collector {
   [[nodiscard]] std::vector<MetricValue> metrics() const;
   [[nodiscard]] std::vector<CommInfo> communicators() const;  // one per id
   [[nodiscard]] std::string text(std::uint32_t process, std::uint16_t name) const;
-  [[nodiscard]] const std::vector<std::string>& problems() const { return problems_; }  // files that could not be read
+  [[nodiscard]] const std::vector<std::string>& problems() const {
+    return problems_;
+  }  // files that could not be read
   [[nodiscard]] const ClockMap& clock() const { return clock_; }
   [[nodiscard]] const Joiner& joiner() const { return joiner_; }
   [[nodiscard]] std::size_t process_count() const { return processes_.size(); }
-  [[nodiscard]] bool any_live() const;  // as of the last poll, give or take 50 ms
+  [[nodiscard]] bool any_live() const;                  // as of the last poll, give or take 50 ms
   [[nodiscard]] std::int64_t last_activity_ns() const;  // of all processes; 0 if there are none
 
   // Changes what all attached live processes record. Returns how many were reached.

@@ -17,7 +17,8 @@ const Decoder::Comm& Decoder::load_comms(const SegmentView& segment, std::uint16
   return comms_[id];
 }
 
-void Decoder::decode(const SegmentView& segment, const ClockMap& clock, const Record& record, std::uint32_t thread, Op& out) {
+void Decoder::decode(const SegmentView& segment, const ClockMap& clock, const Record& record,
+                     std::uint32_t thread, Op& out) {
   const Comm& comm = comm_of(segment, record.comm());
   out.bytes = record.bytes();
   out.sequence = record.sequence();
@@ -51,7 +52,9 @@ void Decoder::decode(const SegmentView& segment, const ClockMap& clock, const Re
 // Device time to host time by the clock's samples: its offset at the last, its rate from first to last.
 void Decoder::decode_device_times(const SegmentView& segment, const Record& record, Op& out) const {
   constexpr auto kRelaxed = std::memory_order_relaxed;
-  const DeviceClockEntry& clock = segment.tables().device_clocks[std::min<std::uint32_t>(record.stream(), kMaxDeviceClocks - 1)];
+  const DeviceClockEntry& clock =
+      segment.tables()
+          .device_clocks[std::min<std::uint32_t>(record.stream(), kMaxDeviceClocks - 1)];
   out.host_duration_ns = kUnknownNs;
   out.device_duration_ns = static_cast<std::int64_t>(record.duration());
   out.device_only = true;
@@ -59,13 +62,16 @@ void Decoder::decode_device_times(const SegmentView& segment, const Record& reco
   out.peer = kNoPeer;
   out.stream = 0;
   out.begin_ns = 0;
-  if (clock.samples.load(std::memory_order_acquire) == 0) return;  // unknown on the host's clock: duration only
+  if (clock.samples.load(std::memory_order_acquire) == 0)
+    return;  // unknown on the host's clock: duration only
   // Unsigned and clamped: what a corrupt clock says is wrong, but not undefined.
   const std::uint64_t last_device = clock.last_device_ns.load(kRelaxed);
   const std::uint64_t last_host = clock.last_host_ns.load(kRelaxed);
-  const auto device_span = static_cast<std::int64_t>(last_device - clock.first_device_ns.load(kRelaxed));
+  const auto device_span =
+      static_cast<std::int64_t>(last_device - clock.first_device_ns.load(kRelaxed));
   const auto host_span = static_cast<std::int64_t>(last_host - clock.first_host_ns.load(kRelaxed));
-  const double rate = device_span > 0 ? static_cast<double>(host_span) / static_cast<double>(device_span) : 1.0;
+  const double rate =
+      device_span > 0 ? static_cast<double>(host_span) / static_cast<double>(device_span) : 1.0;
   const auto since = static_cast<double>(static_cast<std::int64_t>(record.begin() - last_device));
   const auto since_ns = static_cast<std::int64_t>(std::clamp(since * rate, -kFarNs, kFarNs));
   out.device_begin_ns = static_cast<std::int64_t>(std::min(last_host, kLatestNs)) + since_ns;

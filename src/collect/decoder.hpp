@@ -19,7 +19,8 @@ class Decoder {
         sampling_(segment.header().basic_sampling) {}
 
   // An operation (Tag::op), or device times of one (Tag::device_times). `thread` is the ring's index.
-  void decode(const SegmentView& segment, const ClockMap& clock, const Record& record, std::uint32_t thread, Op& out);
+  void decode(const SegmentView& segment, const ClockMap& clock, const Record& record,
+              std::uint32_t thread, Op& out);
 
   [[nodiscard]] std::int64_t to_ns(const ClockMap& clock, std::uint64_t ticks) const {
     return is_tsc_ ? clock.to_ns(ticks) : static_cast<std::int64_t>(ticks);

@@ -18,7 +18,8 @@ std::vector<std::string> list_segments(const std::vector<std::string>& dirs) {
   std::vector<std::string> paths;
   for (const std::string& dir : dirs) {
     std::error_code failure;
-    for (std::filesystem::directory_iterator at(dir, failure), end; !failure && at != end; at.increment(failure)) {
+    for (std::filesystem::directory_iterator at(dir, failure), end; !failure && at != end;
+         at.increment(failure)) {
       if (at->path().extension() == ".seg") paths.push_back(at->path().string());
     }
   }

@@ -8,19 +8,23 @@ namespace {
 
 // Wide enough for what one round over the rings may bring out of order, within 64 Ki arrivals a communicator.
 std::uint64_t slots_for(std::uint32_t ranks) {
-  const std::uint64_t fitting = std::bit_floor(std::uint64_t{65536} / std::max<std::uint32_t>(ranks, 1));
+  const std::uint64_t fitting =
+      std::bit_floor(std::uint64_t{65536} / std::max<std::uint32_t>(ranks, 1));
   return std::clamp<std::uint64_t>(fitting, 64, 8192);
 }
 
 bool has_rank(const Arrival* arrivals, std::uint16_t arrived, std::uint16_t rank) {
-  return std::any_of(arrivals, arrivals + arrived, [rank](const Arrival& a) { return a.rank == rank; });
+  return std::any_of(arrivals, arrivals + arrived,
+                     [rank](const Arrival& a) { return a.rank == rank; });
 }
 
 }  // namespace
 
 // Sampled sequences are multiples of 64: without the shifted bits they would share a few slots. Not by the weight: ranks may
 // be at different levels.
-inline std::uint64_t Joiner::place_of(const Comm& comm, std::uint64_t sequence) { return (sequence ^ sequence >> 6) & comm.mask; }
+inline std::uint64_t Joiner::place_of(const Comm& comm, std::uint64_t sequence) {
+  return (sequence ^ sequence >> 6) & comm.mask;
+}
 
 inline Joiner::Comm* Joiner::comm_of(const Op& op) {
   // The rank count is part of the key: a communicator id that is used again with another size is another communicator.
@@ -85,7 +89,8 @@ inline void Joiner::put(Comm& comm, Slot& slot, Arrival* arrivals, const Op& op)
 }
 
 void Joiner::deliver(Comm& comm, Slot& slot) {
-  Arrival* arrivals = comm.arrivals.data() + static_cast<std::size_t>(&slot - comm.slots.data()) * comm.places;
+  Arrival* arrivals =
+      comm.arrivals.data() + static_cast<std::size_t>(&slot - comm.slots.data()) * comm.places;
   slot.collective.complete = slot.arrived == comm.ranks;
   slot.collective.arrivals = {arrivals, slot.arrived};
   sink_.on_collective(slot.collective);
@@ -93,14 +98,17 @@ void Joiner::deliver(Comm& comm, Slot& slot) {
 }
 
 void Joiner::add(const Op& op) {
-  if (op.comm == 0 || op.ranks < 2 || op.rank >= op.ranks || op.device_only || !is_collective(op.kind)) return;
+  if (op.comm == 0 || op.ranks < 2 || op.rank >= op.ranks || op.device_only ||
+      !is_collective(op.kind))
+    return;
   Comm* comm = comm_of(op);
   if (comm == nullptr) return;
   const std::uint64_t at = place_of(*comm, op.sequence);
   Slot& slot = comm->slots[at];
   Arrival* arrivals = comm->arrivals.data() + at * comm->places;
-  if (const Collective& c = slot.collective; slot.arrived == 0 && c.comm == op.comm && !c.complete &&
-                                             c.sequence == op.sequence && op.begin_ns <= c.end_ns) {
+  if (const Collective& c = slot.collective; slot.arrived == 0 && c.comm == op.comm &&
+                                             !c.complete && c.sequence == op.sequence &&
+                                             op.begin_ns <= c.end_ns) {
     ++late_;  // given up already
     return;
   }
@@ -122,8 +130,8 @@ void Joiner::add(const Op& op) {
   put(*comm, slot, arrivals, op);
 }
 
-// Windows are larger than the second-level cache and no two ranks use a slot at the same time: fetched ahead, it is there when
-// its turn comes. A communicator other than the last costs a useless fetch.
+// A window is larger than the second-level cache, and a slot is used once in a lap: fetched ahead, it is there when its turn
+// comes. For an operation of another communicator than the last, the fetch is wasted.
 inline void Joiner::expect(const Op& op) const {
   if (last_comm_ == nullptr) return;
   const std::uint64_t at = place_of(*last_comm_, op.sequence);
@@ -152,7 +160,8 @@ void Joiner::flush_before(std::int64_t before_ns) {
 std::size_t Joiner::memory_bytes() const {
   std::size_t bytes = sizeof *this;
   for (const auto& [id, comm] : comms_) {
-    bytes += sizeof *comm + comm->slots.size() * sizeof(Slot) + comm->arrivals.size() * sizeof(Arrival);
+    bytes +=
+        sizeof *comm + comm->slots.size() * sizeof(Slot) + comm->arrivals.size() * sizeof(Arrival);
   }
   return bytes;
 }

@@ -30,11 +30,14 @@ class Joiner {
   void flush_before(std::int64_t before_ns);
   void flush_all() { flush_before(INT64_MAX); }
 
-  [[nodiscard]] std::uint64_t late() const { return late_; }  // ops that came after their collective was given up
+  [[nodiscard]] std::uint64_t late() const {
+    return late_;
+  }  // ops that came after their collective was given up
   [[nodiscard]] std::size_t memory_bytes() const;
 
   static constexpr std::size_t kMaxCommunicators = 256;
-  static constexpr std::uint32_t kMaxArrivals = 1024;  // ranks of one communicator that one collector sees
+  static constexpr std::uint32_t kMaxArrivals =
+      1024;  // ranks of one communicator that one collector sees
 
  private:
   struct Slot {

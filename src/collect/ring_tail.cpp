@@ -7,7 +7,8 @@ namespace {
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
 Record copy(const Slot& slot) {
-  return {slot.w0.load(kRelaxed), slot.w1.load(kRelaxed), slot.w2.load(kRelaxed), slot.w3.load(kRelaxed)};
+  return {slot.w0.load(kRelaxed), slot.w1.load(kRelaxed), slot.w2.load(kRelaxed),
+          slot.w3.load(kRelaxed)};
 }
 }  // namespace
 
@@ -39,7 +40,8 @@ RingTail::Extent RingTail::extent_of(const RingHeader& ring) {
   std::uint32_t again = ring.block_count.load(std::memory_order_acquire);
   do {
     extent.blocks = again;
-    extent.head = ring.head.load(std::memory_order_acquire);  // pairs with the writer's release of a record
+    extent.head =
+        ring.head.load(std::memory_order_acquire);  // pairs with the writer's release of a record
     again = ring.block_count.load(std::memory_order_acquire);
   } while (again != extent.blocks);
   extent.blocks = std::min(extent.blocks, kMaxBlocks);
@@ -47,7 +49,8 @@ RingTail::Extent RingTail::extent_of(const RingHeader& ring) {
 }
 
 // Blocks are few (at most kMaxBlocks) and a cursor is nearly always in the last one: look from there.
-RingTail::Window RingTail::find_window(const SegmentView& segment, const RingHeader& ring, const Extent& extent) const {
+RingTail::Window RingTail::find_window(const SegmentView& segment, const RingHeader& ring,
+                                       const Extent& extent) const {
   std::uint64_t end = extent.head;
   for (std::uint32_t i = extent.blocks; i-- > 0;) {
     const RingBlock& block = ring.blocks[i];
@@ -93,16 +96,19 @@ std::size_t RingTail::read(const SegmentView& segment, std::span<Record> out) {
     if (window.slots == nullptr) return 0;
     skip_to(window.begin);
     const std::size_t wanted = std::min<std::uint64_t>(out.size(), window.end - cursor_);
-    for (std::size_t i = 0; i < wanted; ++i) out[i] = copy(window.slots[(cursor_ + i) & (window.capacity - 1)]);
+    for (std::size_t i = 0; i < wanted; ++i)
+      out[i] = copy(window.slots[(cursor_ + i) & (window.capacity - 1)]);
     // Pairs with the writer's release fence: if any word above was of a later record, the head read next is past it.
     std::atomic_thread_fence(std::memory_order_acquire);
     const std::uint64_t oldest = oldest_intact(*ring, window);
-    const std::size_t torn = oldest > cursor_ ? std::min<std::uint64_t>(wanted, oldest - cursor_) : 0;
+    const std::size_t torn =
+        oldest > cursor_ ? std::min<std::uint64_t>(wanted, oldest - cursor_) : 0;
     cursor_ += wanted;
     lost_ += torn;
     delivered_ += wanted - torn;
     if (torn == 0) return wanted;
-    std::copy(out.begin() + static_cast<std::ptrdiff_t>(torn), out.begin() + static_cast<std::ptrdiff_t>(wanted), out.begin());
+    std::copy(out.begin() + static_cast<std::ptrdiff_t>(torn),
+              out.begin() + static_cast<std::ptrdiff_t>(wanted), out.begin());
     if (torn < wanted) return wanted - torn;
   }
   return 0;

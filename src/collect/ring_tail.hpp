@@ -16,9 +16,11 @@ class RingTail {
   // Copies the next records, in order, to `out`. Returns how many; 0: nothing new (or the ring's block is corrupt).
   std::size_t read(const SegmentView& segment, std::span<Record> out);
 
-  [[nodiscard]] std::uint64_t cursor() const { return cursor_; }      // records of this ring that are behind us
-  [[nodiscard]] std::uint64_t lost() const { return lost_; }          // overwritten before we came
-  [[nodiscard]] std::uint64_t before() const { return before_; }      // overwritten before we attached
+  [[nodiscard]] std::uint64_t cursor() const {
+    return cursor_;
+  }  // records of this ring that are behind us
+  [[nodiscard]] std::uint64_t lost() const { return lost_; }      // overwritten before we came
+  [[nodiscard]] std::uint64_t before() const { return before_; }  // overwritten before we attached
   [[nodiscard]] std::uint64_t delivered() const { return delivered_; }
   [[nodiscard]] std::uint32_t index() const { return index_; }
   [[nodiscard]] std::uint64_t backlog(const SegmentView& segment) const;
@@ -38,7 +40,8 @@ class RingTail {
   static Extent extent_of(const RingHeader& ring);
   static std::uint64_t oldest_intact(const RingHeader& ring, const Window& window);
   void skip_to(std::uint64_t index);
-  [[nodiscard]] Window find_window(const SegmentView& segment, const RingHeader& ring, const Extent& extent) const;
+  [[nodiscard]] Window find_window(const SegmentView& segment, const RingHeader& ring,
+                                   const Extent& extent) const;
 
   std::uint32_t index_;
   std::uint64_t cursor_ = 0;

@@ -1,23 +1,24 @@
 #include "collect/segment_view.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "record/segment.hpp"
 
 namespace peerscope {
 namespace {
 
-Error bad(ErrorCode code, const std::string& path, std::string_view what) { return {code, fmt::format("{}: {}", path, what)}; }
+Error bad(ErrorCode code, const std::string& path, std::string_view what) {
+  return {code, fmt::format("{}: {}", path, what)};
+}
 
 std::string fixed_text(const char* text, std::size_t bytes) { return {text, strnlen(text, bytes)}; }
 
@@ -27,7 +28,8 @@ std::string_view header_fault(const SegmentHeader& header, std::uint64_t file_by
   if (header.version != kSegmentVersion || header.header_bytes != sizeof(SegmentHeader)) {
     return "a segment of another version of peerscope; use that version's command to read it";
   }
-  if (header.segment_bytes != file_bytes || file_bytes < kRingsOffset) return "the segment is cut short";
+  if (header.segment_bytes != file_bytes || file_bytes < kRingsOffset)
+    return "the segment is cut short";
   return {};
 }
 
@@ -40,10 +42,11 @@ Result<SegmentView> SegmentView::open(const std::string& path) {
   view.writable_ = view.file_ >= 0;
   if (!view.writable_) view.file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (view.file_ < 0) return bad(ErrorCode::io, path, std::strerror(errno));
-  struct stat status {};
+  struct stat status{};
   if (fstat(view.file_, &status) != 0) return bad(ErrorCode::io, path, std::strerror(errno));
   if (!S_ISREG(status.st_mode)) return bad(ErrorCode::corrupt, path, "not a regular file");
-  if (status.st_uid != geteuid() && geteuid() != 0) return bad(ErrorCode::io, path, "belongs to another user");
+  if (status.st_uid != geteuid() && geteuid() != 0)
+    return bad(ErrorCode::io, path, "belongs to another user");
   view.bytes_ = static_cast<std::uint64_t>(status.st_size);
   if (view.bytes_ < kRingsOffset) return bad(ErrorCode::corrupt, path, "too short for a segment");
   const int protection = view.writable_ ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -86,42 +89,54 @@ std::uint32_t SegmentView::ring_count() const {
 const RingHeader* SegmentView::ring(std::uint32_t index) const {
   if (index >= kMaxRings) return nullptr;
   const std::uint64_t offset = tables().ring_offsets[index].load(std::memory_order_relaxed);
-  if (offset < kRingsOffset || offset % 64 != 0 || offset > bytes_ || sizeof(RingHeader) > bytes_ - offset) return nullptr;
+  if (offset < kRingsOffset || offset % 64 != 0 || offset > bytes_ ||
+      sizeof(RingHeader) > bytes_ - offset)
+    return nullptr;
   return reinterpret_cast<const RingHeader*>(base_ + offset);
 }
 
 const Slot* SegmentView::block(std::uint64_t offset, std::uint64_t log2_capacity) const {
-  if (log2_capacity < 4 || log2_capacity > kLargestRingLog2 || offset < kRingsOffset || offset % 32 != 0) return nullptr;
+  if (log2_capacity < 4 || log2_capacity > kLargestRingLog2 || offset < kRingsOffset ||
+      offset % 32 != 0)
+    return nullptr;
   const std::uint64_t size = block_bytes(static_cast<unsigned>(log2_capacity));
   if (offset > bytes_ || size > bytes_ - offset) return nullptr;
   return reinterpret_cast<const Slot*>(base_ + offset);
 }
 
 std::string SegmentView::text(std::uint16_t id) const {
-  if (id == 0 || id > header().name_count.load(std::memory_order_acquire) || id >= kMaxNames) return {};
+  if (id == 0 || id > header().name_count.load(std::memory_order_acquire) || id >= kMaxNames)
+    return {};
   const NameEntry entry = tables().names[id];
   if (entry.offset > kNameBytes || entry.length > kNameBytes - entry.offset) return {};
   return {tables().name_bytes + entry.offset, entry.length};
 }
 
 std::optional<CommInfo> SegmentView::comm(std::uint16_t id) const {
-  if (id == 0 || id > header().comm_count.load(std::memory_order_acquire) || id >= kMaxComms) return std::nullopt;
+  if (id == 0 || id > header().comm_count.load(std::memory_order_acquire) || id >= kMaxComms)
+    return std::nullopt;
   const CommEntry& entry = tables().comms[id];
   CommInfo info;
   info.id = entry.id;
   info.rank = static_cast<std::uint16_t>(std::min<std::uint32_t>(entry.rank, kNoRank));
   info.ranks = static_cast<std::uint16_t>(std::min<std::uint32_t>(entry.ranks, kNoRank));
   info.device = entry.device;
-  info.backend = entry.backend < PSCOPE_BACKEND_COUNT ? static_cast<Backend>(entry.backend) : Backend::unknown;
+  info.backend =
+      entry.backend < PSCOPE_BACKEND_COUNT ? static_cast<Backend>(entry.backend) : Backend::unknown;
   info.name = text(entry.name);
   return info;
 }
 
-std::string SegmentView::session() const { return fixed_text(header().session, sizeof header().session); }
-std::string SegmentView::process_name() const { return fixed_text(header().name, sizeof header().name); }
+std::string SegmentView::session() const {
+  return fixed_text(header().session, sizeof header().session);
+}
+std::string SegmentView::process_name() const {
+  return fixed_text(header().name, sizeof header().name);
+}
 
 ProcessState SegmentView::state() const {
-  if (header().state.load(std::memory_order_acquire) == static_cast<std::uint32_t>(SegmentState::ended)) {
+  if (header().state.load(std::memory_order_acquire) ==
+      static_cast<std::uint32_t>(SegmentState::ended)) {
     return ProcessState::ended;
   }
   const bool same_boot = header().boot_id == read_boot_id();
@@ -131,11 +146,14 @@ ProcessState SegmentView::state() const {
 
 std::int64_t SegmentView::last_sign_ns() const {
   std::uint64_t sign = header().ended_mono_ns.load(std::memory_order_relaxed);
-  if (const std::uint32_t count = header().calibration_count.load(std::memory_order_acquire); sign == 0 && count != 0) {
-    sign = header().calibrations[(count - 1) % kMaxCalibrations].mono_ns.load(std::memory_order_relaxed);
+  if (const std::uint32_t count = header().calibration_count.load(std::memory_order_acquire);
+      sign == 0 && count != 0) {
+    sign = header().calibrations[(count - 1) % kMaxCalibrations].mono_ns.load(
+        std::memory_order_relaxed);
   }
   if (sign == 0) sign = header().created_mono_ns;
-  return static_cast<std::int64_t>(std::min<std::uint64_t>(sign, INT64_MAX / 4));  // room to reckon with a corrupt one
+  return static_cast<std::int64_t>(
+      std::min<std::uint64_t>(sign, INT64_MAX / 4));  // room to reckon with a corrupt one
 }
 
 std::uint64_t SegmentView::allocate_block(std::uint64_t log2_capacity) const {

@@ -33,14 +33,19 @@ class SegmentView {
   SegmentView& operator=(const SegmentView&) = delete;
   ~SegmentView();
 
-  [[nodiscard]] const SegmentHeader& header() const { return *reinterpret_cast<const SegmentHeader*>(base_); }
-  [[nodiscard]] const Tables& tables() const { return *reinterpret_cast<const Tables*>(base_ + kTablesOffset); }
+  [[nodiscard]] const SegmentHeader& header() const {
+    return *reinterpret_cast<const SegmentHeader*>(base_);
+  }
+  [[nodiscard]] const Tables& tables() const {
+    return *reinterpret_cast<const Tables*>(base_ + kTablesOffset);
+  }
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] bool writable() const { return writable_; }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
 
   [[nodiscard]] std::uint32_t ring_count() const;
-  [[nodiscard]] const RingHeader* ring(std::uint32_t index) const;  // null if its offset leads nowhere
+  [[nodiscard]] const RingHeader* ring(
+      std::uint32_t index) const;  // null if its offset leads nowhere
   // Slots of a block, or null. `log2_capacity` and `offset` are checked against the file.
   [[nodiscard]] const Slot* block(std::uint64_t offset, std::uint64_t log2_capacity) const;
 
@@ -49,11 +54,16 @@ class SegmentView {
   [[nodiscard]] std::string session() const;
   [[nodiscard]] std::string process_name() const;
   [[nodiscard]] ProcessState state() const;  // asks the kernel whether the process is still there
-  [[nodiscard]] std::int64_t last_sign_ns() const;  // of life: when it ended, or its last calibration
+  [[nodiscard]] std::int64_t last_sign_ns()
+      const;  // of life: when it ended, or its last calibration
 
   // What a reader may write. Only if writable().
-  [[nodiscard]] SegmentHeader& writable_header() const { return *reinterpret_cast<SegmentHeader*>(base_); }
-  [[nodiscard]] RingHeader* writable_ring(std::uint32_t index) const { return const_cast<RingHeader*>(ring(index)); }
+  [[nodiscard]] SegmentHeader& writable_header() const {
+    return *reinterpret_cast<SegmentHeader*>(base_);
+  }
+  [[nodiscard]] RingHeader* writable_ring(std::uint32_t index) const {
+    return const_cast<RingHeader*>(ring(index));
+  }
   // A block for a ring that asks for one, its pages still to be touched; 0 if there is no room.
   [[nodiscard]] std::uint64_t allocate_block(std::uint64_t log2_capacity) const;
   void touch_block(std::uint64_t offset, std::uint64_t bytes) const;

@@ -32,7 +32,8 @@ MetricValue read_metric(const SegmentView& segment, std::uint32_t process, std::
   metric.process = process;
   metric.count = entry.count.load(kRelaxed);
   const std::uint64_t raw = entry.value.load(kRelaxed);
-  metric.value = metric.type == MetricKind::gauge ? std::bit_cast<double>(raw) : static_cast<double>(raw);
+  metric.value =
+      metric.type == MetricKind::gauge ? std::bit_cast<double>(raw) : static_cast<double>(raw);
   if (metric.type == MetricKind::histogram && metric.count > 0) {
     metric.value /= static_cast<double>(metric.count);
     const Word* buckets = segment.tables().histograms[entry.histogram % kMaxHistograms];
@@ -64,7 +65,8 @@ ProcessStatus status_of(const SegmentView& segment) {
   status.session = segment.session();
   status.path = segment.path();
   status.state = segment.state();
-  status.level = static_cast<Level>(std::min<std::uint32_t>(header.control.level.load(kRelaxed), PSCOPE_LEVEL_COMPREHENSIVE));
+  status.level = static_cast<Level>(
+      std::min<std::uint32_t>(header.control.level.load(kRelaxed), PSCOPE_LEVEL_COMPREHENSIVE));
   status.clock = static_cast<ClockSource>(header.clock_source);
   status.dropped = header.unrecorded.load(kRelaxed);
   for (std::uint32_t i = 0; i < segment.ring_count(); ++i) {
@@ -87,7 +89,8 @@ ProcessStatus status_of(const SegmentView& segment) {
   return status;
 }
 
-void append_in_flight(const SegmentView& segment, Decoder& decoder, const ClockMap& clock, std::vector<InFlight>& out) {
+void append_in_flight(const SegmentView& segment, Decoder& decoder, const ClockMap& clock,
+                      std::vector<InFlight>& out) {
   for (std::uint32_t i = 0; i < segment.ring_count(); ++i) {
     const RingHeader* ring = segment.ring(i);
     if (ring == nullptr) continue;
@@ -106,26 +109,33 @@ void append_in_flight(const SegmentView& segment, Decoder& decoder, const ClockM
   }
 }
 
-std::int64_t last_activity_ns(const SegmentView& segment, const Decoder& decoder, const ClockMap& clock) {
+std::int64_t last_activity_ns(const SegmentView& segment, const Decoder& decoder,
+                              const ClockMap& clock) {
   std::int64_t last = segment.last_sign_ns();
   for (std::uint32_t i = 0; i < segment.ring_count(); ++i) {
     const RingHeader* ring = segment.ring(i);
     const std::uint64_t head = ring != nullptr ? ring->head.load(std::memory_order_acquire) : 0;
-    const std::uint32_t blocks = head > 0 ? std::min(ring->block_count.load(std::memory_order_acquire), kMaxBlocks) : 0;
+    const std::uint32_t blocks =
+        head > 0 ? std::min(ring->block_count.load(std::memory_order_acquire), kMaxBlocks) : 0;
     if (blocks == 0) continue;
     const std::uint64_t log2_capacity = ring->blocks[blocks - 1].log2_capacity.load(kRelaxed);
-    const Slot* slots = segment.block(ring->blocks[blocks - 1].offset.load(kRelaxed), log2_capacity);
+    const Slot* slots =
+        segment.block(ring->blocks[blocks - 1].offset.load(kRelaxed), log2_capacity);
     if (slots == nullptr) continue;
     const Slot& slot = slots[(head - 1) & ((std::uint64_t{1} << log2_capacity) - 1)];
-    const Record record{slot.w0.load(kRelaxed), slot.w1.load(kRelaxed), slot.w2.load(kRelaxed), slot.w3.load(kRelaxed)};
+    const Record record{slot.w0.load(kRelaxed), slot.w1.load(kRelaxed), slot.w2.load(kRelaxed),
+                        slot.w3.load(kRelaxed)};
     if (record.tag() != Tag::op) continue;
-    last = std::max(last, decoder.to_ns(clock, record.begin()) + decoder.duration_ns(clock, record.duration()));
+    last = std::max(
+        last, decoder.to_ns(clock, record.begin()) + decoder.duration_ns(clock, record.duration()));
   }
   return last;
 }
 
-void append_metrics(const SegmentView& segment, std::uint32_t process, std::vector<MetricValue>& out) {
-  const std::uint32_t count = std::min(segment.header().metric_count.load(std::memory_order_acquire), kMaxMetrics - 1);
+void append_metrics(const SegmentView& segment, std::uint32_t process,
+                    std::vector<MetricValue>& out) {
+  const std::uint32_t count =
+      std::min(segment.header().metric_count.load(std::memory_order_acquire), kMaxMetrics - 1);
   for (std::uint32_t id = 1; id <= count; ++id) out.push_back(read_metric(segment, process, id));
 }
 
