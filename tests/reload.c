@@ -35,8 +35,11 @@ static int load(void* handle, struct library* library) {
 static int record_once(void* handle, const char* directory) {
   struct library library;
   if (!load(handle, &library)) return 0;
-  pscope_options options = {sizeof options,        "reload", NULL, directory,
-                            PSCOPE_LEVEL_DETAILED, 1 << 20};
+  pscope_options options = PSCOPE_OPTIONS_INIT;
+  options.name = "reload";
+  options.runtime_dir = directory;
+  options.level = PSCOPE_LEVEL_DETAILED;
+  options.segment_bytes = 1 << 20;
   pscope_session* session = library.open(&options, NULL);
   library.event(session, PSCOPE_SEVERITY_INFO, 0, 0, 1);
   pscope_stats stats;

@@ -32,7 +32,7 @@ enum pscope_level {
   PSCOPE_LEVEL_OFF = 0,           /* one relaxed load and a predicted branch */
   PSCOPE_LEVEL_BASIC = 1,         /* every operation counted, one in 64 timed */
   PSCOPE_LEVEL_DETAILED = 2,      /* every operation timed, in flight visible (default) */
-  PSCOPE_LEVEL_COMPREHENSIVE = 3, /* and its phases and call site */
+  PSCOPE_LEVEL_COMPREHENSIVE = 3, /* and its phases and call site, within a budget */
 };
 
 enum pscope_kind {
@@ -155,8 +155,13 @@ typedef struct pscope_options {
   int level;       /* -1: $PEERSCOPE_LEVEL (off, basic, detailed, comprehensive), else detailed */
   size_t segment_bytes; /* most memory that this process' rings may take; 0:
                            $PEERSCOPE_SEGMENT_BYTES, else 64 MiB */
+  uint32_t detail_budget_ppm; /* level comprehensive: phases and call sites of as many operations as
+                                 cost at most this share of each thread's time, in millionths; 0:
+                                 10,000 (1 %); PSCOPE_UNLIMITED: of all */
+  uint32_t reserved;
 } pscope_options;
-#define PSCOPE_OPTIONS_INIT {sizeof(pscope_options), NULL, NULL, NULL, -1, 0}
+#define PSCOPE_UNLIMITED UINT32_MAX
+#define PSCOPE_OPTIONS_INIT {sizeof(pscope_options), NULL, NULL, NULL, -1, 0, 0, 0}
 
 /* Opens a recorder with a segment of its own. `options` may be NULL. On failure returns NULL or,
  * where only the segment could not be made, a session whose level stays off; in both cases `*why`

@@ -34,6 +34,7 @@ struct SessionOptions {
   std::string runtime_dir = {};
   int level = -1;
   std::size_t segment_bytes = 0;
+  std::uint32_t detail_budget_ppm = 0;  // 0: 1 % of each thread's time; PSCOPE_UNLIMITED: all
 };
 
 struct CommOptions {
@@ -107,9 +108,13 @@ class Session {
     const auto given = [](const std::string& text) {
       return text.empty() ? nullptr : text.c_str();
     };
-    const pscope_options c_options{sizeof(pscope_options), given(options.name),
-                                   given(options.session), given(options.runtime_dir),
-                                   options.level,          options.segment_bytes};
+    pscope_options c_options = PSCOPE_OPTIONS_INIT;
+    c_options.name = given(options.name);
+    c_options.session = given(options.session);
+    c_options.runtime_dir = given(options.runtime_dir);
+    c_options.level = options.level;
+    c_options.segment_bytes = options.segment_bytes;
+    c_options.detail_budget_ppm = options.detail_budget_ppm;
     handle_ = pscope_open(&c_options, &why_);
   }
   ~Session() { close(); }

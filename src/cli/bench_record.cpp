@@ -251,6 +251,14 @@ void add_subjects(Bench& bench, const pscope_op& op, const Library& library,
       {"comprehensive, 3 phases",
        [=] { at_level(session, 3, [&] { pairs_with_phases(session, op, phase); }); },
        {}});
+  bench.subjects.push_back({"comprehensive, within 1 %",
+                            [=] {
+                              Control& control = as_recorder(session)->segment.header().control;
+                              control.detail_budget_ppm.store(kDetailBudgetPpm);
+                              at_level(session, 3, [&] { pairs_with_phases(session, op, phase); });
+                              control.detail_budget_ppm.store(PSCOPE_UNLIMITED);
+                            },
+                            {}});
   if (ring.ready())
     bench.subjects.push_back(
         {"detailed, ring in private memory", [&ring, op] { ring.burst(op); }, {}});
@@ -344,6 +352,7 @@ int bench_record_main(Args& args) {
   options.size = sizeof options;
   options.name = "bench record";
   options.level = PSCOPE_LEVEL_DETAILED;
+  options.detail_budget_ppm = PSCOPE_UNLIMITED;  // what a level costs when it records all it can
   const char* why = nullptr;
   Bench bench;
   bench.session = pscope_open(&options, &why);

@@ -59,6 +59,7 @@ void write_call_site(Writer& writer, const InFlightSlot& slot, std::uint64_t now
   const std::uint64_t w2 = slot.w2.load(kRelaxed);
   write(writer, pack_w0(Tag::call_site, now), slot.w1.load(kRelaxed), (w2 & ~kBytesMax) | name,
         slot.w3.load(kRelaxed));
+  pay_detail(*writer.recorder.load(kRelaxed), writer);
   if (at_lap_end(writer)) end_of_lap(writer, now);
 }
 
@@ -98,12 +99,13 @@ __attribute__((noinline)) pscope_token begin_timed(Writer& writer, const pscope_
   }
   if (PSCOPE_UNLIKELY(!enter(writer))) return make_counted_token(op.kind);
   Begin begin{sequence, 0, TokenType::timed, level == PSCOPE_LEVEL_BASIC};
-  if (level >= PSCOPE_LEVEL_COMPREHENSIVE) {
+  if (level >= PSCOPE_LEVEL_COMPREHENSIVE && can_afford_details(writer)) {
     begin.type = TokenType::phased;
     begin.call_site =
         reinterpret_cast<std::uint64_t>(op.call_site != nullptr ? op.call_site : caller);
   }
   const pscope_token token = open_slot(recorder, writer, op, begin);
+  if (level >= PSCOPE_LEVEL_COMPREHENSIVE) earn_budget(recorder, writer, slot_of(token));
   leave(writer);
   return token;
 }
@@ -191,6 +193,7 @@ void pscope_op_phase_(pscope_session* session, pscope_token token, uint16_t name
   write(*writer, pack_w0(Tag::phase, begin), slot.w1.load(kRelaxed) | duration_between(begin, now),
         slot.w2.load(kRelaxed), pack_w3(sequence, name));
   slot.mark.store(now, kRelaxed);
+  pay_detail(recorder, *writer);
   if (PSCOPE_UNLIKELY(at_lap_end(*writer))) end_of_lap(*writer, now);
   leave(*writer);
 }

@@ -81,6 +81,24 @@ inline pscope_token open_slot(Recorder& recorder, Writer& writer, const pscope_o
   return op.async != 0 ? token | kAsyncToken : token;
 }
 
+// The governor of level comprehensive: each thread earns its budget's share of the time that passes, and pays for what
+// it writes beside the operation itself. Who is in debt is recorded as at level detailed.
+inline bool can_afford_details(const Writer& writer) { return writer.detail_balance >= 0; }
+inline void pay_detail(const Recorder& recorder, Writer& writer) {
+  writer.detail_balance -= recorder.detail_cost;
+}
+inline void earn_budget(const Recorder& recorder, Writer& writer, std::uint32_t slot) {
+  const std::uint32_t ppm =
+      recorder.segment.header().control.detail_budget_ppm.load(std::memory_order_relaxed);
+  const std::uint64_t begin =
+      writer.ring->in_flight[slot].w0.load(std::memory_order_relaxed) & kBeginMask;
+  const std::uint64_t elapsed = (begin - writer.last_begin) & 0xFFFF'FFFF;
+  writer.last_begin = begin;
+  const std::int64_t balance = writer.detail_balance + static_cast<std::int64_t>(elapsed) * ppm;
+  writer.detail_balance =
+      ppm == PSCOPE_UNLIMITED || balance > recorder.detail_burst ? recorder.detail_burst : balance;
+}
+
 inline std::uint64_t duration_between(std::uint64_t begin, std::uint64_t end) {
   const std::uint64_t ticks = (end - begin) & kBeginMask;
   return ticks < kDurationMax ? ticks : kDurationMax;

@@ -40,6 +40,7 @@ inline constexpr std::uint32_t kMaxCalibrations = 32;
 inline constexpr std::uint32_t kMaxBlocks = 8;
 inline constexpr std::uint32_t kInFlightSlots = 64;
 inline constexpr std::uint32_t kKinds = 32;
+inline constexpr std::uint32_t kDetailBudgetPpm = 10'000;  // 1 % of a thread's time
 inline constexpr std::uint32_t kBasicSampling = 64;  // level basic times one operation in this many
 
 // ---- the record: 32 bytes, one operation (or one further fact about it) -------------------------------------------
@@ -166,7 +167,7 @@ struct Control {  // written by the owner or by any reader; read by the owner at
   HalfWord level;
   HalfWord filtered;  // 1: the filter below applies
   HalfWord kinds;
-  HalfWord reserved;
+  HalfWord detail_budget_ppm;  // see pscope_options
   Word min_bytes, max_bytes, devices;
 };
 

@@ -97,6 +97,34 @@ TEST(Nesting, HoldsSixtyFourOpenOperationsAndDropsTheNextOne) {
   EXPECT_EQ(session.stats().recorded, 65u + kThreadStart);
 }
 
+TEST(Governor, HoldsPhasesAndCallSitesWithinTheirShareOfTheThreadsTime) {
+  const RuntimeDir dir;
+  pscope_options options = PSCOPE_OPTIONS_INIT;
+  options.runtime_dir = dir.path().c_str();
+  options.level = PSCOPE_LEVEL_COMPREHENSIVE;
+  pscope_session* session = pscope_open(&options, nullptr);
+  const std::uint16_t phase = pscope_name(session, "phase");
+  const pscope_op op = operation(PSCOPE_KIND_SEND);
+  constexpr std::uint64_t kOperations = 100'000;
+  const std::uint64_t before_ns = clock_ns(CLOCK_MONOTONIC);
+  for (std::uint64_t i = 0; i < kOperations; ++i) {
+    const pscope_token token = pscope_op_begin(session, &op);
+    for (int k = 0; k < 3; ++k) pscope_op_phase(session, token, phase);
+    pscope_op_end(session, token, PSCOPE_STATUS_OK);
+  }
+  const auto elapsed_ns = static_cast<double>(clock_ns(CLOCK_MONOTONIC) - before_ns);
+  pscope_stats stats{};
+  pscope_get_stats(session, &stats);
+  const auto details = static_cast<double>(stats.recorded - kOperations - kThreadStart);
+  const double cost_ns =
+      static_cast<double>(as_recorder(session)->segment.header().pair_cost_ps.load()) / 2000.0;
+  EXPECT_GT(details, 100.0);
+  EXPECT_EQ(stats.operations, kOperations);
+  // 1 % of the time, the burst of 5 us, and one operation's worth of debt.
+  EXPECT_LT(details * cost_ns, 0.011 * elapsed_ns + 6'000);
+  pscope_close(session);
+}
+
 TEST(Token, IsSpentByItsFirstEnd) {
   const RuntimeDir dir;
   const TestSession session(dir, PSCOPE_LEVEL_COMPREHENSIVE);

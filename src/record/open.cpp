@@ -18,6 +18,7 @@ namespace peerscope {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr double kDetailBurstNs = 5'000;  // some five hundred phases at once
 
 void* map_private(std::size_t bytes) {
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
@@ -112,6 +113,7 @@ void fill_identity(Recorder& recorder, int level) {
   snprintf(header.library_version, sizeof header.library_version, "%s", PSCOPE_VERSION);
   header.used.store(kRingsOffset, kRelaxed);
   header.control.level.store(static_cast<std::uint32_t>(level), kRelaxed);
+  header.control.detail_budget_ppm.store(recorder.detail_budget_ppm, kRelaxed);
 }
 
 // A forked child goes on with its parent's ids: names, communicators (with their counts), streams and metrics. Their
@@ -141,6 +143,7 @@ void inherit_tables(Recorder& recorder, const Segment& parent) {
   control.min_bytes.store(old.control.min_bytes.load(kRelaxed), kRelaxed);
   control.max_bytes.store(old.control.max_bytes.load(kRelaxed), kRelaxed);
   control.devices.store(old.control.devices.load(kRelaxed), kRelaxed);
+  control.detail_budget_ppm.store(old.control.detail_budget_ppm.load(kRelaxed), kRelaxed);
   control.filtered.store(old.control.filtered.load(kRelaxed), kRelaxed);
 }
 
@@ -159,6 +162,9 @@ std::uint64_t measure_pair_cost(Recorder& recorder, Writer& writer) {
     const std::uint64_t ticks = ticks_now(recorder.clock) - before;
     if (ticks < best) best = ticks;
   }
+  // A phase or a call site is one clock read and one record: half of it.
+  recorder.detail_cost = static_cast<std::int64_t>(best * (1'000'000 / 128));
+  recorder.detail_burst = static_cast<std::int64_t>(kDetailBurstNs / recorder.ns_per_tick * 1e6);
   // The end of a lap runs once here, so that the first one in earnest meets no cold page of code.
   const std::uint64_t now = ticks_now(recorder.clock);
   writer.lap_head = 0;
@@ -238,7 +244,7 @@ pscope_session* pscope_open(const pscope_options* given, const char** why) {
   const char* ignored = nullptr;
   if (why == nullptr) why = &ignored;
   *why = nullptr;
-  pscope_options options{sizeof(pscope_options), nullptr, nullptr, nullptr, -1, 0};
+  pscope_options options = PSCOPE_OPTIONS_INIT;
   if (given != nullptr)
     memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
   void* memory = map_private(sizeof(Recorder));
@@ -255,6 +261,7 @@ pscope_session* pscope_open(const pscope_options* given, const char** why) {
   recorder->clock = choose_clock_source();
   recorder->private_level.store(static_cast<std::uint32_t>(choose_level(options.level)), kRelaxed);
   recorder->segment.bytes = choose_bytes(options.segment_bytes);
+  if (options.detail_budget_ppm != 0) recorder->detail_budget_ppm = options.detail_budget_ppm;
   if (!watch_fork(*recorder)) {
     *why = "the process has no thread key left; nothing is recorded";
     recorder->private_level.store(PSCOPE_LEVEL_OFF, kRelaxed);

@@ -76,6 +76,7 @@ Writer* attach_thread(Recorder& recorder) {
   writer->busy.store(0, kRelaxed);
   writer->lap_begin = ticks_now(recorder.clock);
   writer->lap_head = writer->head;
+  writer->detail_balance = recorder.detail_burst;
   const std::uint32_t tid = thread_id();
   writer->ring->tid.store(tid, kRelaxed);
   writer->ring->owners.fetch_add(1, kRelaxed);

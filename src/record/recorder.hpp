@@ -29,6 +29,9 @@ struct alignas(64) Writer {
   std::uint64_t lap_begin = 0;                   // ticks
   std::uint64_t lap_head = 0;                    // head at that time
   std::uint64_t own_sequence = 0;                // for operations without a communicator
+  std::int64_t detail_balance =
+      0;                         // what phases and call sites may still cost: ticks, in millionths
+  std::uint64_t last_begin = 0;  // ticks, of the last operation at level comprehensive
   HalfWord busy{0};  // inside a record: a signal handler on this thread must not start another
   std::uint32_t index = 0;           // of the ring
   Word remote_free{0};               // slots that other threads have freed
@@ -45,11 +48,14 @@ struct Recorder {
   ClockSource clock = ClockSource::monotonic;
   double ns_per_tick = 1.0;
   std::uint64_t slow_lap_ticks = 0;
+  std::int64_t detail_cost = 0;              // of one phase or call site: ticks, in millionths
+  std::int64_t detail_burst = 0;             // the largest balance
   HalfWord private_level{PSCOPE_LEVEL_OFF};  // in force while there is no segment
   HalfWord stale{0};          // 1: this is a forked child, its segment is still to be made
   pthread_mutex_t mutex;      // slow path: attach, register, reopen
   Word spare_blocks[2] = {};  // offsets of touched blocks of kSpareLog2
   Recorder* next = nullptr;   // list of live recorders, for fork
+  std::uint32_t detail_budget_ppm = kDetailBudgetPpm;
   char session[48] = {};
   char name[64] = {};
   char runtime_dir[256] = {};

@@ -58,7 +58,8 @@ class TestSession {
       : TestSession(dir.path(), level, bytes) {}
   explicit TestSession(const std::string& dir, int level = PSCOPE_LEVEL_DETAILED,
                        std::size_t bytes = 0) {
-    const pscope_options options{sizeof(pscope_options), "test", "job", dir.c_str(), level, bytes};
+    const pscope_options options{sizeof(pscope_options), "test", "job", dir.c_str(), level, bytes,
+                                 PSCOPE_UNLIMITED,       0};
     session_ = pscope_open(&options, &why_);
   }
   ~TestSession() { close(); }
