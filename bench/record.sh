@@ -5,7 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=${PEERSCOPE_BUILD:-$here/../build/release}
 
-runs=7 rounds=51 repetitions=61 overhead_rounds=41 seconds=5 reader_repetitions=15
+runs=7 rounds=51 repetitions=61 overhead_rounds=301 seconds=5 reader_repetitions=15
 if [ "${1:-}" = --quick ]; then
   runs=3 rounds=11 repetitions=5 overhead_rounds=5 seconds=1 reader_repetitions=3
   shift

@@ -25,7 +25,7 @@ constexpr int kArmLevels[] = {0, 0, 1, 2, 3};
 constexpr std::size_t kArmCount = 5;
 
 struct OverheadOptions {
-  int ranks = 2, rounds = 41;
+  int ranks = 2, rounds = 201;
   std::uint64_t least = 8, most = 1 << 20;
   bool json = false, reader = false;
 };

@@ -120,8 +120,8 @@ TEST(Governor, HoldsPhasesAndCallSitesWithinTheirShareOfTheThreadsTime) {
       static_cast<double>(as_recorder(session)->segment.header().pair_cost_ps.load()) / 2000.0;
   EXPECT_GT(details, 100.0);
   EXPECT_EQ(stats.operations, kOperations);
-  // 1 % of the time, the burst of 5 us, and one operation's worth of debt.
-  EXPECT_LT(details * cost_ns, 0.011 * elapsed_ns + 6'000);
+  // 1 % of the time, the burst of 2 us, and one operation's worth of debt.
+  EXPECT_LT(details * cost_ns, 0.011 * elapsed_ns + 3'000);
   pscope_close(session);
 }
 

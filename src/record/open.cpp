@@ -18,7 +18,7 @@ namespace peerscope {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-constexpr double kDetailBurstNs = 5'000;  // some five hundred phases at once
+constexpr double kDetailBurstNs = 2'000;  // some two hundred phases at once
 
 void* map_private(std::size_t bytes) {
   void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
