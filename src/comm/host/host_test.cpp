@@ -127,12 +127,11 @@ TEST(Barrier, LetsNobodyPassBeforeTheLastHasCome) {
 
 TEST(Host, RecordsEveryOperationOnce) {
   const std::string directory = testing::TempDir();
-  const pscope_options options{.size = sizeof options,
-                               .name = "comm_test",
-                               .session = "comm",
-                               .runtime_dir = directory.c_str(),
-                               .level = PSCOPE_LEVEL_COMPREHENSIVE,
-                               .segment_bytes = 0};
+  pscope_options options = PSCOPE_OPTIONS_INIT;
+  options.name = "comm_test";
+  options.session = "comm";
+  options.runtime_dir = directory.c_str();
+  options.level = PSCOPE_LEVEL_COMPREHENSIVE;
   pscope_session* const session = pscope_open(&options, nullptr);
   ASSERT_NE(session, nullptr);
   pscope_stats before{}, after{};
