@@ -63,6 +63,7 @@ int main(void) {
   options.name = "every_function";
   options.runtime_dir = directory;
   options.level = PSCOPE_LEVEL_COMPREHENSIVE;
+  options.detail_budget_ppm = PSCOPE_UNLIMITED;
   const char* why = NULL;
   pscope_session* session = pscope_open(&options, &why);
   EXPECT(session != NULL && why == NULL);

@@ -167,7 +167,7 @@ typedef struct pscope_options {
  * where only the segment could not be made, a session whose level stays off; in both cases `*why`
  * (if given) is a sentence. */
 PSCOPE_API pscope_session* pscope_open(const pscope_options* options, const char** why);
-/* Marks the segment as ended. No other thread may be inside a call on this session; later calls do
+/* Marks the segment as ended (so does exit()). No other thread may be inside a call on this session; later calls do
  * nothing. */
 PSCOPE_API void pscope_close(pscope_session* session);
 PSCOPE_API void pscope_set_level(pscope_session* session, int level);

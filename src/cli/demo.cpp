@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -24,7 +25,7 @@ namespace {
 struct DemoOptions {
   WorkloadOptions work;
   std::string slow_rank = "2", out;
-  double slow_after_s = -1;
+  double slow_after_s = -1, slow_by_us = -1;
   bool json = false, quiet = false;
 };
 
@@ -32,6 +33,12 @@ struct Seen {
   double first_finding_s = -1;  // since the workload began
   std::shared_ptr<const Snapshot> last;
 };
+
+// Enough to stand out from the noise: where many ranks share a processor, each waits for its turn.
+double default_slow_by_us(int ranks) {
+  const double processors = std::max(1U, std::thread::hardware_concurrency());
+  return 250.0 * std::max(1.0, ranks / (2.0 * processors));
+}
 
 // -1 and "none": nobody. Else a rank that exists.
 bool read_slow_rank(DemoOptions& options) {
@@ -138,9 +145,8 @@ int finish(const DemoOptions& options, const Seen& seen) {
   } else if (options.quiet) {
     fmt::print("{}", verdict(*seen.last, style));
   } else {
-    fmt::print(
-        "{}\n  next: peerscope report   peerscope top   peerscope run -- CMD\n",
-        report(*seen.last, style));
+    fmt::print("{}\n  next: peerscope report   peerscope top   peerscope run -- CMD\n",
+               report(*seen.last, style));
   }
   return 0;
 }
@@ -153,7 +159,9 @@ int demo_main(Args& args) {
             "the rank that becomes slow, or none (default: 2, or the last)");
   args.real("--slow-after", options.slow_after_s, -1, 86400,
             "seconds (default: half of the duration, at most 1.5)");
-  args.real("--slow-by", options.work.slow_by_us, 0, 1e6, "microseconds before each all_reduce");
+  args.real(
+      "--slow-by", options.slow_by_us, -1, 1e6,
+      "microseconds before each all_reduce (default: 250, more where ranks share processors)");
   args.choice("-l,--level", options.work.level, {"off", "basic", "detailed", "comprehensive"},
               "how much is recorded");
   args.text("-o,--out", options.out, "write the report as JSON to this file");
@@ -170,6 +178,7 @@ int demo_main(Args& args) {
   WorkloadOptions& work = options.work;
   work.slow_after_s =
       options.slow_after_s >= 0 ? options.slow_after_s : std::min(work.duration_s / 2, 1.5);
+  work.slow_by_us = options.slow_by_us >= 0 ? options.slow_by_us : default_slow_by_us(work.ranks);
   work.session = session_or(fmt::format("demo-{}", getpid()));
   if (!options.json && !options.quiet) print_heading(options);
   prune_sessions(kKeepSessionsNs);

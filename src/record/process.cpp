@@ -52,6 +52,16 @@ void on_fork_in_child() {
   }
 }
 
+// A program that exits without closing has ended all the same; only one that is killed, crashes or calls _exit has not.
+[[gnu::destructor]] void on_exit() {
+  for (Recorder* recorder = g_recorders; recorder != nullptr; recorder = recorder->next) {
+    if (recorder->segment.base == nullptr || recorder->stale.load(kRelaxed) != 0) continue;
+    SegmentHeader& header = recorder->segment.header();
+    header.ended_mono_ns.store(clock_ns(CLOCK_MONOTONIC), kRelaxed);
+    header.state.store(static_cast<std::uint32_t>(SegmentState::ended), std::memory_order_release);
+  }
+}
+
 void hook_process() {
   g_hooked = pthread_key_create(&g_key, on_thread_exit) == 0 &&
              pthread_atfork(nullptr, nullptr, on_fork_in_child) == 0;

@@ -164,8 +164,7 @@ std::shared_ptr<const Snapshot> Monitor::snapshot() {
 }
 
 MonitorThread::MonitorThread(const MonitorOptions& options, std::int64_t publish_every_ns)
-    : monitor_(options), publish_every_ns_(publish_every_ns) {
-  latest_.store(monitor_.snapshot(), std::memory_order_release);
+    : monitor_(options), publish_every_ns_(publish_every_ns), latest_(monitor_.snapshot()) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -191,7 +190,7 @@ std::shared_ptr<const Snapshot> MonitorThread::stop() {
     thread_.join();
     monitor_.poll();
     monitor_.finish();
-    latest_.store(monitor_.snapshot(), std::memory_order_release);
+    latest_.store(monitor_.snapshot());
   }
   return latest();
 }

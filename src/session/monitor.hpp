@@ -3,10 +3,8 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <thread>
 
 #include "analyze/aggregate.hpp"
@@ -14,6 +12,7 @@
 #include "analyze/histogram.hpp"
 #include "analyze/snapshot.hpp"
 #include "collect/collector.hpp"
+#include "session/published.hpp"
 
 namespace peerscope {
 
@@ -77,9 +76,7 @@ class MonitorThread {
   MonitorThread(const MonitorThread&) = delete;
   MonitorThread& operator=(const MonitorThread&) = delete;
 
-  [[nodiscard]] std::shared_ptr<const Snapshot> latest() const {
-    return latest_.load(std::memory_order_acquire);
-  }
+  [[nodiscard]] std::shared_ptr<const Snapshot> latest() const { return latest_.load(); }
   // Reads the rest, ends the thread and returns the last word.
   std::shared_ptr<const Snapshot> stop();
 
@@ -88,7 +85,7 @@ class MonitorThread {
 
   Monitor monitor_;
   std::int64_t publish_every_ns_;
-  std::atomic<std::shared_ptr<const Snapshot>> latest_;
+  Published<Snapshot> latest_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

@@ -8,6 +8,8 @@ namespace peerscope {
 void detect_straggler(const Snapshot& snapshot, const DetectOptions& options,
                       std::vector<Finding>& out);
 void detect_hang(const Snapshot& snapshot, const DetectOptions& options, std::vector<Finding>& out);
+void detect_process_died(const Snapshot& snapshot, const DetectOptions& options,
+                         std::vector<Finding>& out);
 void detect_failure_rate(const Snapshot& snapshot, const DetectOptions& options,
                          std::vector<Finding>& out);
 void detect_low_bandwidth_pair(const Snapshot& snapshot, const DetectOptions& options,

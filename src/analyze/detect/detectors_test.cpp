@@ -100,6 +100,32 @@ TEST(Detect, PutsTheMostSevereFirst) {
   EXPECT_EQ(found[2].severity, Severity::info);
 }
 
+TEST(ProcessDied, IsToldOfTheDeadThatWereInNoOperation) {
+  Snapshot snapshot;
+  snapshot.now_ns = 100 * kS;
+  ProcessView process;
+  process.pid = 77;
+  process.name = "rank 1";
+  process.operations = 9955;
+  process.last_sign_ns = 98 * kS;
+  for (const ProcessState state : {ProcessState::live, ProcessState::ended}) {
+    process.state = state;
+    snapshot.processes = {process};
+    EXPECT_TRUE(detect(snapshot).empty());
+  }
+  snapshot.processes[0].state = ProcessState::dead;
+  const auto found = detect(snapshot);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].kind, "process_died");
+  EXPECT_EQ(found[0].sentence,
+            "Process 77 (rank 1) went without closing its session: killed, crashed, or _exit. It "
+            "last gave a sign of life 2.00 s ago, after 9 955 operations; none was in flight.");
+  InFlight entry = in_flight(1, kS);
+  entry.pid = 77;
+  snapshot.in_flight = {entry};
+  for (const Finding& finding : detect(snapshot)) EXPECT_NE(finding.kind, "process_died");
+}
+
 TEST(Hang, NamesTheRankThatHasNotArrived) {
   Snapshot snapshot;
   snapshot.now_ns = 100 * kS;
