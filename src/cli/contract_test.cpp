@@ -88,8 +88,10 @@ TEST_F(Contract, DemoNamesTheSlowRankWithinThreeSeconds) {
 TEST_F(Contract, AHealthyDemoFindsNoStraggler) {
   const Ran ran = run("demo --slow-rank none --duration 2 --json");
   ASSERT_EQ(ran.status, 0) << ran.err;
-  for (const json& finding : json::parse(ran.out)["findings"])
+  const json out = json::parse(ran.out);
+  for (const json& finding : out["findings"]) {
     EXPECT_NE(finding["kind"], "straggler") << finding["sentence"];
+  }
 }
 
 TEST_F(Contract, ReportAfterKillShowsTheOperationInFlight) {

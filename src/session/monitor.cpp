@@ -176,8 +176,7 @@ void MonitorThread::run() {
     monitor_.poll();
     const std::int64_t now_ns = monotonic_ns();
     if (now_ns >= next_ns) {
-      latest_.store(monitor_.snapshot(),
-                    std::memory_order_release);  // publishes an immutable snapshot
+      latest_.store(monitor_.snapshot());  // publishes an immutable snapshot
       next_ns = now_ns + publish_every_ns_;
     }
     std::this_thread::sleep_for(std::chrono::nanoseconds(monitor_.next_poll_ns()));

@@ -28,7 +28,6 @@ class MonitorTest : public testing::Test {
     options.runtime_dir = dir_.c_str();
     options.level = PSCOPE_LEVEL_COMPREHENSIVE;
     options.detail_budget_ppm = PSCOPE_UNLIMITED;
-    options.detail_budget_ppm = PSCOPE_UNLIMITED;
     session_ = pscope_open(&options, nullptr);
     for (std::uint32_t rank = 0; rank < 2; ++rank) {
       const pscope_comm_desc desc{
