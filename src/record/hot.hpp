@@ -94,10 +94,12 @@ inline void earn_budget(const Recorder& recorder, Writer& writer, std::uint32_t 
       writer.ring->in_flight[slot].w0.load(std::memory_order_relaxed) & kBeginMask;
   const std::uint64_t elapsed = (begin - writer.last_begin) & 0xFFFF'FFFF;
   writer.last_begin = begin;
-  const std::int64_t balance = writer.detail_balance + static_cast<std::int64_t>(elapsed) * ppm;
+  if (PSCOPE_UNLIKELY(ppm > 1'000'000)) {
+    writer.detail_balance = INT64_MAX / 2;  // no limit: more than any operation's details can cost
+    return;
+  }
+  const std::int64_t balance = writer.detail_balance + static_cast<std::int64_t>(elapsed * ppm);
   writer.detail_balance = balance < recorder.detail_burst ? balance : recorder.detail_burst;
-  // More than any operation's details can cost.
-  if (PSCOPE_UNLIKELY(ppm == PSCOPE_UNLIMITED)) writer.detail_balance = INT64_MAX / 2;
 }
 
 inline std::uint64_t duration_between(std::uint64_t begin, std::uint64_t end) {
