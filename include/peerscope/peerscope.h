@@ -153,7 +153,7 @@ typedef struct pscope_options {
   const char*
       runtime_dir; /* NULL: $PEERSCOPE_RUNTIME_DIR, /dev/shm/peerscope-UID, /tmp/peerscope-UID */
   int level;       /* -1: $PEERSCOPE_LEVEL (off, basic, detailed, comprehensive), else detailed */
-  size_t segment_bytes; /* most memory that this process' rings may take; 0:
+  size_t segment_bytes;       /* most memory that this process' rings may take; 0:
                            $PEERSCOPE_SEGMENT_BYTES, else 64 MiB */
   uint32_t detail_budget_ppm; /* level comprehensive: phases and call sites of as many operations as
                                  cost at most this share of each thread's time, in millionths; 0:

@@ -1,4 +1,7 @@
 // Files that are no segments, or were once: said in words, skipped, never believed.
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -225,8 +228,15 @@ TEST(Corrupt, FlippedBytesNeverCrashAReader) {
         std::make_unique<MappedFile>(dir.path() + "/" + std::to_string(i) + ".seg", good.size()));
   }
   const auto places = read_places(good);
-  std::mt19937 random(11);
-  for (int round = 0; round < rounds; ++round) {
+  // `./dev fuzz` goes on for as long as it is told, from another seed each time; the seed is printed.
+  const char* asked = std::getenv("PEERSCOPE_FUZZ_SECONDS");
+  const std::uint32_t seed = asked != nullptr ? std::random_device()() : 11;
+  const auto end = std::chrono::steady_clock::now() +
+                   std::chrono::seconds(asked != nullptr ? std::atoi(asked) : 0);
+  std::mt19937 random(seed);
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  if (asked != nullptr) std::printf("seed %u\n", seed);
+  for (int round = 0; round < rounds || std::chrono::steady_clock::now() < end; ++round) {
     for (const auto& file : files) {
       std::memcpy(file->bytes(), good.data(), good.size());
       for (auto flips = 1 + random() % 24; flips > 0; --flips) {
