@@ -14,12 +14,6 @@
 namespace peerscope {
 namespace {
 
-ProcessState combine(ProcessState a, ProcessState b) {
-  if (a == ProcessState::live || b == ProcessState::live) return ProcessState::live;
-  return a == ProcessState::dead || b == ProcessState::dead ? ProcessState::dead
-                                                            : ProcessState::ended;
-}
-
 bool share(const std::vector<std::uint64_t>& a, const std::vector<std::uint64_t>& b) {
   return std::any_of(a.begin(), a.end(), [&](std::uint64_t id) {
     return std::find(b.begin(), b.end(), id) != b.end();

@@ -16,4 +16,11 @@ constexpr const char* name(ProcessState state) {
   return kNames[static_cast<int>(state)];
 }
 
+// Of several processes together: live while one of them is, dead if one went without closing and none lives.
+constexpr ProcessState combine(ProcessState a, ProcessState b) {
+  if (a == ProcessState::live || b == ProcessState::live) return ProcessState::live;
+  return a == ProcessState::dead || b == ProcessState::dead ? ProcessState::dead
+                                                            : ProcessState::ended;
+}
+
 }  // namespace peerscope

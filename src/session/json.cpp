@@ -170,14 +170,6 @@ json to_json(const ProcessView& p, std::int64_t real_offset_ns) {
           {"segment", p.path}};
 }
 
-// A session lives while one of its processes does; it is dead if one went without closing and none
-// lives.
-ProcessState combine(ProcessState a, ProcessState b) {
-  if (a == ProcessState::live || b == ProcessState::live) return ProcessState::live;
-  return a == ProcessState::dead || b == ProcessState::dead ? ProcessState::dead
-                                                            : ProcessState::ended;
-}
-
 json sessions_json(const Snapshot& snapshot) {
   std::map<std::string, ProcessState> states;
   for (const ProcessView& process : snapshot.processes) {
