@@ -1,6 +1,7 @@
 #include "analyze/aggregate.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "analyze/aggregate_state.hpp"
 
@@ -37,21 +38,45 @@ constexpr std::int64_t end_of(const Op& op) {
 void Aggregator::State::add(std::span<const Op> ops) {
   if (ops.empty()) return;
   if (now_slot_ == INT64_MIN) advance(end_of(ops.front()));
-  for (const Op& op : ops) record(cell_of(op), op);
+  Span span{first_ns_, last_ns_};
+  for (const Op& op : ops) record(cell_of(op), op, span);
+  first_ns_ = span.first_ns;
+  last_ns_ = span.last_ns;
 }
 
 inline Cell& Aggregator::State::cell_of(const Op& op) {
   const FlatKey key = cell_key(op);
-  if (last_cell_ != nullptr && key == last_key_) return *last_cell_;
+  if (last_cell_ != nullptr) [[likely]] {
+    if (key == last_cell_->key && !last_cell_->other) return *last_cell_;
+    Cell* guess = last_cell_->next;
+    if (guess != nullptr && guess->key == key && !guess->other) [[likely]]
+      return *(last_cell_ = guess);
+  }
   Cell* cell = cells_.find(key);
   if (cell == nullptr) [[unlikely]]
     cell = &create_cell(key, op);
-  last_key_ = key;
+  if (last_cell_ != nullptr) last_cell_->next = cell;
   last_cell_ = cell;
   return *cell;
 }
 
-inline void Aggregator::State::record(Cell& cell, const Op& op) {
+// Host times go to two histograms: a few at a time, so that each is fetched once for them all.
+void Aggregator::State::release_held(Cell& cell) {
+  std::array<std::uint16_t, Cell::kHeld> buckets;
+  const std::span<const std::uint64_t> held{cell.held_ns.data(), cell.held};
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    buckets[i] = static_cast<std::uint16_t>(Histogram::bucket_of(held[i]));
+    sum += held[i];
+  }
+  cell.held = 0;
+  cell.pending.timed += held.size();
+  cell.pending.host_ns += sum;
+  cell.host.add_all(held, buckets.data());
+  cell.slot->host.add_all(held, buckets.data());
+}
+
+inline void Aggregator::State::record(Cell& cell, const Op& op, Span& span) {
   const std::int64_t end_ns = end_of(op);
   if (bits(end_ns) - cell.slot_begin_ns >= bits(kSlotNs)) [[unlikely]]
     move(cell, bits(end_ns));
@@ -60,14 +85,17 @@ inline void Aggregator::State::record(Cell& cell, const Op& op) {
   if (!op.device_only) [[likely]] {
     pending.count += weight;
     pending.bytes += weight * op.bytes;
-    pending.async += op.async ? weight : 0;
-    first_ns_ = std::min(first_ns_, bits(op.begin_ns));
-    last_ns_ = std::max(last_ns_, end_ns);
+    if (op.async) pending.async += weight;
+    span.first_ns = std::min(span.first_ns, bits(op.begin_ns));
+    span.last_ns = std::max(span.last_ns, end_ns);
     if (op.status != OpStatus::ok) [[unlikely]]
       note_error(cell, op, end_ns);
     if (cell.other) [[unlikely]]
       overflowed_ += weight;
-    if (op.host_duration_ns >= 0) {
+    if (op.host_duration_ns >= 0 && weight == 1) [[likely]] {
+      cell.held_ns[cell.held++] = bits(op.host_duration_ns);
+      if (cell.held == Cell::kHeld) release_held(cell);
+    } else if (op.host_duration_ns >= 0) {
       const std::uint64_t ns = bits(op.host_duration_ns);
       const std::size_t bucket = Histogram::bucket_of(ns);
       pending.timed += weight;
@@ -106,6 +134,7 @@ void Aggregator::State::move(Cell& cell, std::uint64_t end_ns) {
 }
 
 void Aggregator::State::flush(Cell& cell) {
+  if (cell.held > 0) release_held(cell);
   Tally& pending = cell.pending;
   if (pending.empty()) return;
   const std::int64_t slot = cell.slot_number;

@@ -69,7 +69,12 @@ class Aggregator::State {
  private:
   // aggregate.cpp: per operation
   Cell& cell_of(const Op& op);
-  void record(Cell& cell, const Op& op);
+  struct Span {
+    std::uint64_t first_ns;
+    std::int64_t last_ns;
+  };
+  void record(Cell& cell, const Op& op, Span& span);
+  static void release_held(Cell& cell);
   void note_error(Cell& cell, const Op& op, std::int64_t end_ns);
   void move(Cell& cell, std::uint64_t end_ns);
   void flush(Cell& cell);
@@ -106,7 +111,6 @@ class Aggregator::State {
   std::int64_t last_ns_ = INT64_MIN;
   std::uint64_t overflowed_ = 0, collectives_ = 0;
 
-  FlatKey last_key_;
   Cell* last_cell_ = nullptr;
   Table<Cell> cells_;
   std::unique_ptr<Cell> other_cell_;

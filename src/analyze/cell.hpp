@@ -3,6 +3,7 @@
 // look-up however many rows it appears in.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "analyze/flat_index.hpp"
@@ -75,10 +76,15 @@ struct Cell {
   std::uint64_t slot_begin_ns = kNoSlot;
   SeriesSlot* slot = nullptr;
   std::int64_t slot_number = 0;
-  Tally pending;  // since the slot began
+  FlatKey key;
+  Cell* next = nullptr;  // which followed it the last time: programs repeat themselves
+  Tally pending;         // since the slot began, without what is held
+  // Host times that wait to be added to both histograms at once.
+  static constexpr std::uint32_t kHeld = 16;
+  std::uint32_t held = 0;
+  std::array<std::uint64_t, kHeld> held_ns;
   LazyHistogram host, device;
 
-  FlatKey key;
   bool other = false;
   Tally total;  // without pending
   // Where it is counted. Null: it has no row there, or there was no room for one.

@@ -13,20 +13,19 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <span>
+
+#include "model/duration_bucket.hpp"
 
 namespace peerscope {
 
 class Histogram {
  public:
   static constexpr double kRelativeError = 1.0 / 16.0;
-  static constexpr std::size_t kBuckets = 304;
-  static constexpr std::uint64_t kLargest = (std::uint64_t{1} << 40) - 1;
+  static constexpr std::size_t kBuckets = kDurationBuckets;
+  static constexpr std::uint64_t kLargest = kLargestDuration;
 
-  static constexpr std::size_t bucket_of(std::uint64_t value) {
-    value = std::min(value, kLargest);
-    const int shift = static_cast<int>(std::bit_width(value | 8)) - 4;
-    return (static_cast<std::size_t>(shift) << 3) + static_cast<std::size_t>(value >> shift);
-  }
+  static constexpr std::size_t bucket_of(std::uint64_t value) { return duration_bucket(value); }
 
   void add(std::uint64_t value, std::uint32_t weight = 1) {
     add_to(bucket_of(value), value, weight);
@@ -43,6 +42,21 @@ class Histogram {
       buckets_[bucket] = static_cast<std::uint32_t>(full);
     } else {
       add_scaled(bucket, weight);
+    }
+  }
+
+  // Many at once; `buckets[i]` is bucket_of(values[i]).
+  void add_all(std::span<const std::uint64_t> values, const std::uint16_t* buckets) {
+    if (scale_ != 0 || count_ + values.size() > UINT32_MAX) [[unlikely]] {
+      for (std::size_t i = 0; i < values.size(); ++i) add_to(buckets[i], values[i], 1);
+      return;
+    }
+    count_ += values.size();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      sum_ += values[i];
+      min_ = std::min(min_, values[i]);
+      max_ = std::max(max_, values[i]);
+      ++buckets_[buckets[i]];
     }
   }
 
@@ -86,10 +100,7 @@ class Histogram {
  private:
   [[nodiscard]] double value_of(std::size_t bucket) const {
     if (bucket + 1 == kBuckets) return static_cast<double>(max_);
-    const std::size_t shift = bucket < 16 ? 0 : (bucket >> 3) - 1;
-    const std::uint64_t low = static_cast<std::uint64_t>(bucket - (shift << 3)) << shift;
-    const std::uint64_t middle = low + ((std::uint64_t{1} << shift) - 1) / 2;
-    return static_cast<double>(std::clamp(middle, min_, max_));
+    return static_cast<double>(std::clamp(duration_bucket_middle(bucket), min_, max_));
   }
 
   // A bucket past 2^32 halves all of them; from then on each stands for 2^scale values, and what is
@@ -138,6 +149,11 @@ class LazyHistogram {
     if (!histogram_) [[unlikely]]
       histogram_ = std::make_unique<Histogram>();
     histogram_->add_to(bucket, value, weight);
+  }
+  void add_all(std::span<const std::uint64_t> values, const std::uint16_t* buckets) {
+    if (!histogram_) [[unlikely]]
+      histogram_ = std::make_unique<Histogram>();
+    histogram_->add_all(values, buckets);
   }
   void merge(const LazyHistogram& other) {
     if (!other.histogram_ || other.histogram_->count() == 0) return;
