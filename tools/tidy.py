@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks what the compiler cannot: layers, homes of vendor headers, file sizes. Run by ctest."""
+"""Checks what the compiler cannot: layers, homes of vendor headers, file sizes, settings that nobody reads. Run by ctest."""
 import pathlib
 import re
 import sys
@@ -8,7 +8,8 @@ ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 LINES_MAX = {"code": 500, "test": 800}
 LINES_EXEMPT: dict[str, str] = {}  # path: why it may be longer
 COMPOSITION_ROOTS = {"cli"}  # may include every module
-VENDOR_HOME = {"cupti": "source/cuda", "nvml": "source/nvml", "nccl": "source/nccl", "cuda": "comm/cuda"}
+VENDOR_HOME = {"sqlite3": "trace/query", "zstd": "trace", "cupti": "source/cuda", "nvml": "source/nvml", "nccl": "source/nccl", "cuda": "comm/cuda"}
+SCHEMA_KEY = re.compile(r'^\s*\{"([a-z_]+\.[a-z0-9_]+)", [a-z]+, "', re.M)
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([\w./-]+)[">]')
 MODULE = re.compile(r"^pscope_module\(([\w/]+)(?:\s+GUEST)?(?:\s+DEPS\s+([\w\s/]+?))?(?:\s+GUEST)?\)", re.M)
@@ -36,7 +37,25 @@ def include_problems(path: str, header: str, allowed: dict[str, set[str]]):
         yield f"<{header}> may be included in {home} only"
 
 
+def is_read_code(path: str) -> bool:
+    """Code that may give a setting its meaning: neither the configuration itself nor tests."""
+    return path.endswith((".cpp", ".hpp")) and not path.startswith("config/") and not re.search(r"_(test|fuzz|bench)\.", path)
+
+
+def unread_settings():
+    """Each key of the schema is read somewhere by its literal: config.bytes("trace.max_bytes")."""
+    keys = SCHEMA_KEY.findall((ROOT / "src/config/schema.cpp").read_text())
+    if not keys:
+        yield "src/config/schema.cpp: no key was found there"
+    files = (f for f in (ROOT / "src").rglob("*.[ch]pp") if is_read_code(str(f.relative_to(ROOT / "src"))))
+    code = "\n".join(file.read_text() for file in files)
+    for key in keys:
+        if f'"{key}"' not in code:
+            yield f"src/config/schema.cpp: nothing reads {key}"
+
+
 def problems():
+    yield from unread_settings()
     allowed = allowed_modules()
     for file in sorted((ROOT / "src").rglob("*.[ch]*")):
         path, lines = str(file.relative_to(ROOT / "src")), file.read_text().splitlines()

@@ -44,6 +44,10 @@ struct Collector::Process {
   std::uint32_t index;
   std::vector<Ring> rings;
   ProcessState state = ProcessState::live;
+  ControlState control;               // as last seen
+  std::uint64_t control_changes = 0;  // then
+  std::vector<std::string> wanted;    // communicators that this collector has asked for
+  std::uint32_t comms_looked_at = 0;  // when they were last looked up
   std::array<Record, kBatch> records;
   std::array<Op, kBatch> ops;
 };
@@ -99,6 +103,11 @@ void Collector::attach(const std::string& path) {
   auto process =
       std::make_unique<Process>(std::move(*opened), static_cast<std::uint32_t>(processes_.size()));
   process->state = state;
+  if (state == ProcessState::live && !options_.on_attach.empty())
+    tell(*process, options_.on_attach);
+  process->control_changes =
+      process->segment.header().control_changes.load(std::memory_order_acquire);
+  process->control = control_of(process->segment);
   processes_.push_back(std::move(process));
 }
 
@@ -117,8 +126,40 @@ void Collector::calibrate(std::int64_t now_ns) {
 void Collector::refresh_states(std::int64_t now_ns) {
   next_state_ns_ = now_ns + kStateNs;
   for (auto& process : processes_) {
-    if (process->state == ProcessState::live) process->state = process->segment.state();
+    if (process->state != ProcessState::live) continue;
+    watch_control(*process, now_ns);
+    process->state = process->segment.state();
   }
+}
+
+bool Collector::tell(Process& process, const ControlChange& change) {
+  const std::uint32_t comms = process.segment.header().comm_count.load(std::memory_order_acquire);
+  if (!apply(change, process.segment)) return false;
+  if (change.communicators) {
+    process.wanted = *change.communicators;
+    process.comms_looked_at = comms;
+  }
+  return true;
+}
+
+// Communicators that were asked for by name may appear later. Who else changes them has the last word.
+void Collector::watch_control(Process& process, std::int64_t now_ns) {
+  const SegmentHeader& header = process.segment.header();
+  const std::uint64_t changes = header.control_changes.load(std::memory_order_acquire);
+  if (changes != process.control_changes) {
+    const ControlState now = control_of(process.segment);
+    if (!process.wanted.empty() && now.comms != process.control.comms &&
+        now.comms != resolve(process.wanted, process.segment))
+      process.wanted.clear();
+    if (now != process.control) sink_.on_control({process.index, now_ns, process.control, now});
+    process.control = now;
+    process.control_changes = changes;
+  }
+  const std::uint32_t comms = header.comm_count.load(std::memory_order_acquire);
+  if (process.wanted.empty() || comms == process.comms_looked_at) return;
+  process.comms_looked_at = comms;
+  if (resolve(process.wanted, process.segment) != process.control.comms)
+    tell(process, {.communicators = process.wanted});
 }
 
 std::uint64_t Collector::poll(std::uint64_t max_records) {
@@ -316,16 +357,24 @@ std::vector<MetricValue> Collector::metrics() const {
   return all;
 }
 
-std::vector<CommInfo> Collector::communicators() const {
-  std::vector<CommInfo> all;
+std::vector<std::pair<std::uint32_t, CommInfo>> Collector::memberships() const {
+  std::vector<std::pair<std::uint32_t, CommInfo>> all;
   for (const auto& process : processes_) {
     for (std::uint16_t id = 1; id < kMaxComms; ++id) {
-      const auto info = process->segment.comm(id);
+      auto info = process->segment.comm(id);
       if (!info) break;
-      const bool known =
-          std::any_of(all.begin(), all.end(), [&](const CommInfo& c) { return c.id == info->id; });
-      if (!known) all.push_back(*info);
+      all.emplace_back(process->index, std::move(*info));
     }
+  }
+  return all;
+}
+
+std::vector<CommInfo> Collector::communicators() const {
+  std::vector<CommInfo> all;
+  for (auto& [process, info] : memberships()) {
+    const bool known =
+        std::any_of(all.begin(), all.end(), [&](const CommInfo& c) { return c.id == info.id; });
+    if (!known) all.push_back(info);
   }
   return all;
 }
@@ -349,16 +398,18 @@ std::string Collector::text(std::uint32_t process, std::uint16_t name) const {
   return process < processes_.size() ? processes_[process]->segment.text(name) : std::string();
 }
 
-int Collector::set_level(Level level) {
+int Collector::set_control(const ControlChange& change) {
   int reached = 0;
   for (auto& process : processes_) {
-    if (!process->segment.writable() || process->segment.state() != ProcessState::live) continue;
-    SegmentHeader& header = process->segment.writable_header();
-    header.control.level.store(static_cast<std::uint32_t>(level), kRelaxed);
-    header.control_changes.fetch_add(1, kRelaxed);
-    ++reached;
+    if (process->segment.state() == ProcessState::live && tell(*process, change)) ++reached;
   }
   return reached;
+}
+
+std::vector<ControlState> Collector::controls() const {
+  std::vector<ControlState> all;
+  for (const auto& process : processes_) all.push_back(control_of(process->segment));
+  return all;
 }
 
 }  // namespace peerscope

@@ -1,7 +1,7 @@
 // Reads what recording processes write: finds their segments, follows their rings, joins their ranks.
 //
 // One thread at a time. Any number of collectors may watch the same processes; none of them can slow a writer down. What a
-// collector writes: clock readings once a second, and larger blocks for rings that ask for one.
+// collector writes: clock readings once a second, larger blocks for rings that ask for one, and controls if it is told to.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "collect/clock_map.hpp"
+#include "collect/control.hpp"
 #include "collect/decoder.hpp"
 #include "collect/joiner.hpp"
 #include "collect/ring_tail.hpp"
@@ -60,11 +61,13 @@ class Sink : public CollectiveSink {
   virtual void on_completion(const Completion&) {}
   virtual void on_event(const Event&) {}
   virtual void on_call_site(const CallSite&) {}
+  // Within 50 ms and a poll of the change. What a collector does on attaching is no event of its own.
+  virtual void on_control(const ControlEvent&) {}
 };
 
 struct ProcessStatus {
   std::uint32_t index = 0, pid = 0;
-  std::string name, session, path;
+  std::string name, session, path, library_version;
   ProcessState state = ProcessState::live;
   Level level = Level::off;
   ClockSource clock = ClockSource::tsc;
@@ -95,6 +98,7 @@ struct CollectorOptions {
   std::vector<std::string> sessions;  // only these; empty: all
   std::uint32_t pid = 0;              // only this process; 0: all
   bool only_live = false;             // leave out processes that had ended when first seen
+  ControlChange on_attach = {};       // what live processes are told when they are first seen
 };
 
 class Collector {
@@ -121,6 +125,8 @@ class Collector {
   [[nodiscard]] std::vector<InFlight> in_flight(std::int64_t now_ns) const;
   [[nodiscard]] std::vector<MetricValue> metrics() const;
   [[nodiscard]] std::vector<CommInfo> communicators() const;  // one per id
+  // Who is in which: process index and what it registered.
+  [[nodiscard]] std::vector<std::pair<std::uint32_t, CommInfo>> memberships() const;
   [[nodiscard]] std::string text(std::uint32_t process, std::uint16_t name) const;
   [[nodiscard]] const std::vector<std::string>& problems() const {
     return problems_;
@@ -131,8 +137,10 @@ class Collector {
   [[nodiscard]] bool any_live() const;                  // as of the last poll, give or take 50 ms
   [[nodiscard]] std::int64_t last_activity_ns() const;  // of all processes; 0 if there are none
 
-  // Changes what all attached live processes record. Returns how many were reached.
-  int set_level(Level level);
+  // Changes what all attached live processes record, at once. Returns how many were reached.
+  int set_control(const ControlChange& change);
+  int set_level(Level level) { return set_control({.level = level}); }
+  [[nodiscard]] std::vector<ControlState> controls() const;  // as ordered in processes()
 
  private:
   struct Ring;
@@ -141,6 +149,8 @@ class Collector {
   void attach(const std::string& path);
   void calibrate(std::int64_t now_ns);
   void refresh_states(std::int64_t now_ns);
+  static bool tell(Process& process, const ControlChange& change);
+  void watch_control(Process& process, std::int64_t now_ns);
   std::uint64_t drain(Process& process, Ring& ring);
   void route(Process& process, std::uint32_t thread, std::span<const Record> records);
   void route_other(Process& process, const Record& record);

@@ -28,6 +28,7 @@ class Keeper : public Sink {
   void on_completion(const Completion& completion) override { completions.push_back(completion); }
   void on_event(const Event& event) override { events.push_back(event); }
   void on_call_site(const CallSite& site) override { call_sites.push_back(site); }
+  void on_control(const ControlEvent& event) override { controls.push_back(event); }
 
   [[nodiscard]] std::uint64_t ops_of(std::uint32_t process) const {
     std::uint64_t count = 0;
@@ -41,6 +42,7 @@ class Keeper : public Sink {
   std::vector<Completion> completions;
   std::vector<Event> events;
   std::vector<CallSite> call_sites;
+  std::vector<ControlEvent> controls;
 };
 
 // A collector of one directory, and what it has delivered.

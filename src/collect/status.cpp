@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 namespace peerscope {
 namespace {
@@ -62,6 +63,8 @@ ProcessStatus status_of(const SegmentView& segment) {
   ProcessStatus status;
   status.pid = header.pid;
   status.name = segment.process_name();
+  const auto& version = segment.header().library_version;
+  status.library_version.assign(version, strnlen(version, sizeof version));
   status.session = segment.session();
   status.path = segment.path();
   status.state = segment.state();

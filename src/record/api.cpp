@@ -7,18 +7,32 @@ namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
 
+bool is_wanted(const Control& control, std::uint32_t wanted, std::uint64_t id) {
+  for (std::uint32_t i = 0; i < wanted && i < kMaxFilterComms; ++i) {
+    if (id != 0 && control.comms[i].load(kRelaxed) == id) return true;
+  }
+  return false;
+}
+
 bool passes_filter(Recorder& recorder, const pscope_op& op) {
   const Control& control = recorder.segment.header().control;
+  // Pairs with the release of `filtered`, which the caller has read: who sees the 1 sees the whole filter.
+  std::atomic_thread_fence(std::memory_order_acquire);
   if (const std::uint32_t kinds = control.kinds.load(kRelaxed);
       kinds != 0 && (kinds >> (op.kind % kKinds) & 1) == 0) {
     return false;
   }
   const std::uint64_t most = control.max_bytes.load(kRelaxed);
   if (op.bytes < control.min_bytes.load(kRelaxed) || (most != 0 && op.bytes > most)) return false;
+  const CommEntry& comm = recorder.segment.tables().comms[op.comm % kMaxComms];
+  if (const std::uint32_t wanted = control.comm_count.load(kRelaxed);
+      wanted != 0 && (op.comm == 0 || !is_wanted(control, wanted, comm.id))) {
+    return false;
+  }
   const std::uint64_t devices = control.devices.load(kRelaxed);
   if (devices == 0 || op.comm == 0) return true;
-  const std::uint16_t device = recorder.segment.tables().comms[op.comm % kMaxComms].device;
-  return device < 64 && (devices >> device & 1) != 0;
+  if (comm.device >= 64) return (control.flags.load(kRelaxed) & kPassWithoutDevice) != 0;
+  return (devices >> comm.device & 1) != 0;
 }
 
 // The slot of a token that another thread began, or null if the token is spent.

@@ -24,7 +24,7 @@ using Word = std::atomic<std::uint64_t>;
 using HalfWord = std::atomic<std::uint32_t>;
 
 inline constexpr std::uint64_t kSegmentMagic = 0x3130'4547'4553'5350;  // "PSSEGE01" read as bytes
-inline constexpr std::uint32_t kSegmentVersion = 1;
+inline constexpr std::uint32_t kSegmentVersion = 2;
 inline constexpr std::size_t kPageBytes = 4096;
 
 inline constexpr std::uint32_t kMaxRings = 4096;
@@ -40,6 +40,7 @@ inline constexpr std::uint32_t kMaxCalibrations = 32;
 inline constexpr std::uint32_t kMaxBlocks = 8;
 inline constexpr std::uint32_t kInFlightSlots = 64;
 inline constexpr std::uint32_t kKinds = 32;
+inline constexpr std::uint32_t kMaxFilterComms = 8;
 inline constexpr std::uint32_t kDetailBudgetPpm = 10'000;  // 1 % of a thread's time
 inline constexpr std::uint32_t kBasicSampling = 64;  // level basic times one operation in this many
 
@@ -163,13 +164,24 @@ static_assert(sizeof(RingHeader) % 64 == 0);
 enum class ClockSource : std::uint32_t { tsc = 1, monotonic = 2 };
 enum class SegmentState : std::uint32_t { opening = 0, live = 1, ended = 2 };
 
-struct Control {  // written by the owner or by any reader; read by the owner at each operation
+// Written by the owner or by any reader; read by the owner at each operation.
+//
+// Who changes a filter stores 0 to `filtered`, then the fields, then 1 with release. An operation that begins meanwhile
+// finds no filter and is recorded: too much, never too little. One that has seen an old 1 may see some fields of the new
+// filter: its fate is undecided, that of all later ones is not.
+struct Control {
   HalfWord level;
   HalfWord filtered;  // 1: the filter below applies
   HalfWord kinds;
   HalfWord detail_budget_ppm;  // see pscope_options
   Word min_bytes, max_bytes, devices;
+  HalfWord comm_count;          // 0: all communicators pass; else those with one of these ids
+  HalfWord flags;               // kPassWithoutDevice
+  Word comms[kMaxFilterComms];  // ids; 0 matches nothing
 };
+
+// In Control::flags: what is on no device, or on one above 63, passes whatever `devices` says.
+inline constexpr std::uint32_t kPassWithoutDevice = 1;
 
 struct Calibration {  // ticks and the kernel's clocks at one instant
   Word ticks, mono_ns, real_ns, uncertainty_ns;

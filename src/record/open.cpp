@@ -143,6 +143,10 @@ void inherit_tables(Recorder& recorder, const Segment& parent) {
   control.min_bytes.store(old.control.min_bytes.load(kRelaxed), kRelaxed);
   control.max_bytes.store(old.control.max_bytes.load(kRelaxed), kRelaxed);
   control.devices.store(old.control.devices.load(kRelaxed), kRelaxed);
+  control.comm_count.store(old.control.comm_count.load(kRelaxed), kRelaxed);
+  control.flags.store(old.control.flags.load(kRelaxed), kRelaxed);
+  for (std::uint32_t i = 0; i < kMaxFilterComms; ++i)
+    control.comms[i].store(old.control.comms[i].load(kRelaxed), kRelaxed);
   control.detail_budget_ppm.store(old.control.detail_budget_ppm.load(kRelaxed), kRelaxed);
   control.filtered.store(old.control.filtered.load(kRelaxed), kRelaxed);
 }

@@ -248,13 +248,18 @@ int pscope_set_filter(pscope_session* session, const pscope_filter* filter) {
   const Access access(session);
   if (!access) return -ENODEV;
   Control& control = access.header().control;
+  control.filtered.store(0, kRelaxed);  // see Control: nobody uses a filter that is half written
   if (filter != nullptr) {
+    std::atomic_thread_fence(std::memory_order_release);  // orders the 0 before the fields
+    control.comm_count.store(0, kRelaxed);
+    control.flags.store(0, kRelaxed);
     control.kinds.store(filter->kinds, kRelaxed);
     control.min_bytes.store(filter->min_bytes, kRelaxed);
     control.max_bytes.store(filter->max_bytes, kRelaxed);
     control.devices.store(filter->devices, kRelaxed);
   }
-  control.filtered.store(filter != nullptr ? 1 : 0, std::memory_order_release);
+  control.filtered.store(filter != nullptr ? 1 : 0,
+                         std::memory_order_release);  // publishes the fields
   access.header().control_changes.fetch_add(1, kRelaxed);
   return 0;
 }

@@ -1,0 +1,127 @@
+#include "config/document.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "config/assignment.hpp"
+
+namespace peerscope {
+namespace {
+
+std::string section_of(const KeySpec& key) {
+  const std::string name = key.name;
+  return name.substr(0, name.find('.'));
+}
+std::string leaf_of(const KeySpec& key) {
+  const std::string name = key.name;
+  return name.substr(name.find('.') + 1);
+}
+
+// "one of ..." beside what every value of the type looks like.
+std::string takes(const KeySpec& key) {
+  const std::string choices = fmt::format("{}", fmt::join(words_of(key.choices), ", "));
+  switch (key.type) {
+    case ValueType::boolean:
+      return "true, false";
+    case ValueType::integer:
+    case ValueType::real:
+      return fmt::format("{} {}", key.type == ValueType::real ? "number" : "whole number",
+                         range_of(key));
+    case ValueType::text:
+      return "text";
+    case ValueType::choice:
+      return choices;
+    case ValueType::duration:
+      return fmt::format("duration {}; plain: {}", range_of(key), key.unit);
+    case ValueType::bytes:
+      return fmt::format("size {}; plain: bytes", range_of(key));
+    case ValueType::percent:
+      return fmt::format("percentage {}", range_of(key));
+    case ValueType::list:
+      if (key.has_range()) return fmt::format("list of whole numbers {}", range_of(key));
+      return choices.empty() ? "list of text" : fmt::format("list of: {}", choices);
+  }
+  return "";
+}
+
+std::string row(const Config& built_in, const KeySpec& key) {
+  std::string means = key.help;
+  if (key.live) means += " *Run time.*";
+  if (*key.aliases != '\0')
+    means += fmt::format(" Also `{}`.", fmt::join(words_of(key.aliases), "`, `"));
+  return fmt::format("| `{}` | `{}` | {} | {} |\n", leaf_of(key), built_in.written(key.name),
+                     takes(key), means);
+}
+
+constexpr const char* kHead = R"(# Configuration
+
+This page is made from the schema (`src/config/schema.cpp`) by `./dev docs`. `peerscope config --help` lists what one can do with it.
+
+## Layers
+
+Later wins. Each value knows its origin: `peerscope config show --origin`.
+
+1. built-in
+2. `/etc/peerscope/config.toml`
+3. `$XDG_CONFIG_HOME/peerscope/config.toml`, else `~/.config/peerscope/config.toml`
+4. `./peerscope.toml`
+5. `--config FILE`, of every command, repeatable: has to be there
+6. the environment: `PEERSCOPE_SECTION__KEY`, such as `PEERSCOPE_TRACE__MAX_BYTES=2G`
+7. `--set section.key=value`, of every command, repeatable; and options that are settings, such as `--level`
+8. a change at run time: `peerscope config set KEY VALUE --live [SESSION]`, for the keys marked *run time*
+
+Loading is all or nothing. An unknown key or variable, a value of the wrong type or out of its range, a file that is no TOML or cannot
+be read end every command with one sentence and exit status 2. Further names in the environment are given with their keys; our own name
+wins over them, and the first over the second. The `P2P_*` names are those of the monitor that this one replaces. An empty one counts as
+not set.
+
+## Values
+
+- **Duration**: `"100 ms"`, `"1s"`, `"1.5 h"`, `"10 min"`, `"7 d"` (ns, us, ms, s, min, h, d). A plain number is in the key's unit.
+- **Size**: `"64 MiB"`, `"64M"`, `"2G"`, in binary steps. A plain number is in bytes.
+- **Percentage**: always text with its sign, `"1 %"` or `"0.1%"`. A plain number is refused: nobody could tell a share from a percentage.
+- **List**: `["all_reduce", "broadcast"]`; in the environment and with `--set` also `all_reduce,broadcast`. A later layer replaces it.
+- **Boolean**: `true`, `false`; in the environment and with `--set` also 1, 0, yes, no, on, off.
+
+## At run time
+
+`config set --live` and `level` write into the segments of running processes, which notice at their next operation. Each
+change is one line in `changes.jsonl` in the runtime directory (time, who, session, key, old, new), and an event in every monitor that
+watches. With `run`, level and filter hold for processes that appear later, too: a process may record up to 20 ms before the filter reaches
+it. A communicator that a filter names is looked up in each process; while a process does not know it, nothing there passes. Operations
+without a communicator do not pass a filter of communicators, and pass one of devices. A program that names its level when it opens
+keeps it.
+)";
+
+}  // namespace
+
+std::string default_toml() {
+  const Config built_in;
+  std::string out =
+      "# peerscope's built-in configuration. What is left out stays as it is here.\n"
+      "# Explained in docs/configuration.md; layers: peerscope config show --origin\n";
+  for (const SectionSpec& section : sections()) {
+    out += fmt::format("\n# {}\n[{}]\n", section.help, section.name);
+    for (const KeySpec& key : schema()) {
+      if (section_of(key) != section.name) continue;
+      out += fmt::format("# {} ({}){}\n{} = {}\n", key.help, takes(key),
+                         key.live ? " Run time." : "", leaf_of(key), built_in.written(key.name));
+    }
+  }
+  return out;
+}
+
+std::string configuration_markdown() {
+  const Config built_in;
+  std::string out = kHead;
+  for (const SectionSpec& section : sections()) {
+    out += fmt::format("\n## {}\n\n{}\n\n| key | built-in | takes | means |\n|---|---|---|---|\n",
+                       section.name, section.help);
+    for (const KeySpec& key : schema()) {
+      if (section_of(key) == section.name) out += row(built_in, key);
+    }
+  }
+  return out;
+}
+
+}  // namespace peerscope
