@@ -1,0 +1,390 @@
+#include "trace/query/fast_path.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "trace/query/simple_query.hpp"
+
+namespace peerscope {
+namespace {
+
+__extension__ using Wide = __int128;
+
+// Sums are kept wider than they can become: SQLite's own overflow is an error there, and ours to
+// leave to it.
+struct Accumulator {
+  std::uint64_t count = 0;  // of values that are known
+  Wide sum = 0;
+  std::int64_t min = INT64_MAX, max = INT64_MIN;
+
+  void add(std::int64_t value) {
+    ++count;
+    sum += value;
+    min = std::min(min, value);
+    max = std::max(max, value);
+  }
+};
+
+enum Measure : std::uint8_t { kBytes, kHost, kDevice, kBegin, kMeasures };
+
+std::optional<Measure> measure_of(OpsColumn column) {
+  switch (column) {
+    case OpsColumn::bytes:
+      return kBytes;
+    case OpsColumn::host_duration_ns:
+      return kHost;
+    case OpsColumn::device_duration_ns:
+      return kDevice;
+    case OpsColumn::begin_ns:
+      return kBegin;
+    default:
+      return std::nullopt;
+  }
+}
+
+struct Group {
+  std::vector<SqlValue> key;
+  std::uint64_t rows = 0;
+  std::array<Accumulator, kMeasures> measures;
+};
+
+bool holds(const SimpleCondition& condition, const SqlValue& value) {
+  if (value.index() == 0) return false;
+  if (condition.values.size() != 1)
+    return std::any_of(condition.values.begin(), condition.values.end(),
+                       [&](const SqlValue& v) { return compare(value, v) == 0; });
+  const int order = compare(value, condition.values[0]);
+  switch (condition.comparison) {
+    case Comparison::eq:
+      return order == 0;
+    case Comparison::ne:
+      return order != 0;
+    case Comparison::lt:
+      return order < 0;
+    case Comparison::le:
+      return order <= 0;
+    case Comparison::gt:
+      return order > 0;
+    case Comparison::ge:
+      return order >= 0;
+  }
+  return false;
+}
+
+class Execution {
+ public:
+  Execution(const TraceReader& trace, const SimpleQuery& query, const QueryCallbacks& callbacks)
+      : trace_(trace), query_(query), callbacks_(callbacks) {
+    for (const SelectItem& item : query.items) {
+      if (item.column && item.aggregate != Aggregate::none) note_use(item);
+    }
+    for (const SimpleCondition& condition : query.conditions) {
+      if (!is_of_shape(condition.column)) by_row_.push_back(&condition);
+    }
+  }
+
+  // Empty: not from statistics.
+  bool from_statistics() {
+    if (!by_row_.empty() || !statistics_suffice_) return false;
+    if (const Rollup* rollup = trace_.rollup()) return add_cells(rollup->shapes, rollup->cells);
+    for (std::size_t i = 0; i < trace_.chunks().size(); ++i) {
+      auto chunk = trace_.chunk(i);
+      if (!chunk || !chunk->has_cells()) return false;
+      if (!add_cells(chunk->shapes(), chunk->cells()) || !chunk->status()) return false;
+    }
+    return true;
+  }
+
+  void forget() {
+    groups_.clear();
+    numbers_.clear();
+  }
+
+  Status from_columns() {
+    for (std::size_t i = 0; i < trace_.chunks().size(); ++i) {
+      if (callbacks_.cancelled && callbacks_.cancelled())
+        return Error{ErrorCode::timeout, "the query was stopped"};
+      if (!may_hold(trace_.chunks()[i])) continue;
+      auto chunk = trace_.chunk(i);
+      if (!chunk) return chunk.error();
+      if (find_groups(chunk->shapes())) add_chunk(*chunk);
+      if (!chunk->status()) return chunk->status();
+    }
+    return Done{};
+  }
+
+  // False: a sum is beyond SQLite's integers.
+  bool rows(std::vector<std::vector<SqlValue>>& out) {
+    if (groups_.empty() && query_.groups.empty()) groups_.emplace_back();
+    for (const Group& group : groups_) {
+      if (group.rows == 0 && !query_.groups.empty()) continue;
+      std::vector<SqlValue> row;
+      for (const SelectItem& item : query_.items) {
+        const auto value = value_of(group, item);
+        if (!value) return false;
+        row.push_back(*value);
+      }
+      out.push_back(std::move(row));
+    }
+    std::sort(out.begin(), out.end(),
+              [this](const auto& a, const auto& b) { return before(a, b); });
+    if (query_.limit && out.size() > *query_.limit) out.resize(*query_.limit);
+    return true;
+  }
+
+  [[nodiscard]] std::uint64_t read() const { return read_; }
+
+ private:
+  void note_use(const SelectItem& item) {
+    const Measure measure = *measure_of(*item.column);
+    uses_[measure] = true;
+    const bool least_or_most = item.aggregate == Aggregate::min || item.aggregate == Aggregate::max;
+    if (measure == kBegin || (measure == kBytes && least_or_most)) statistics_suffice_ = false;
+  }
+
+  // The group of each shape, -1 if its operations are not asked for. False: of none.
+  bool find_groups(std::span<const Shape> shapes) {
+    group_of_shape_.clear();
+    bool any = false;
+    for (const Shape& shape : shapes) {
+      group_of_shape_.push_back(group_of(shape.op()));
+      any = any || group_of_shape_.back() >= 0;
+    }
+    return any;
+  }
+
+  std::int32_t group_of(const Op& op) {
+    const TraceMeta& meta = trace_.meta();
+    for (const SimpleCondition& condition : query_.conditions) {
+      if (is_of_shape(condition.column) &&
+          !holds(condition, shape_value(meta, op, condition.column)))
+        return -1;
+    }
+    std::vector<SqlValue> key;
+    for (const OpsColumn column : query_.groups) key.push_back(shape_value(meta, op, column));
+    const auto [at, is_new] = numbers_.try_emplace(key, static_cast<std::int32_t>(groups_.size()));
+    if (is_new) groups_.emplace_back().key = key;
+    return at->second;
+  }
+
+  [[nodiscard]] bool may_hold(const ChunkInfo& info) const {
+    for (const SimpleCondition* condition : by_row_) {
+      if (condition->column != OpsColumn::begin_ns || condition->values.size() != 1) continue;
+      const std::int64_t at = std::get<1>(condition->values[0]);
+      switch (condition->comparison) {
+        case Comparison::eq:
+          if (at < info.first_ns || at > info.last_ns) return false;
+          break;
+        case Comparison::lt:
+        case Comparison::le:
+          if (info.first_ns > at) return false;
+          break;
+        case Comparison::gt:
+        case Comparison::ge:
+          if (info.last_ns < at) return false;
+          break;
+        case Comparison::ne:
+          break;
+      }
+    }
+    return true;
+  }
+
+  bool add_cells(std::span<const Shape> shapes, std::span<const ChunkCell> cells) {
+    constexpr std::uint32_t kLargeClass = 40;  // half a terabyte: sums could wrap
+    find_groups(shapes);
+    for (const ChunkCell& cell : cells) {
+      if (cell.size_class > kLargeClass) return false;
+      const std::int32_t number = group_of_shape_[cell.shape];
+      if (number < 0) continue;
+      Group& group = groups_[static_cast<std::size_t>(number)];
+      group.rows += cell.count;
+      group.measures[kBytes].count += cell.count;
+      group.measures[kBytes].sum += cell.bytes;
+      merge(group.measures[kHost], cell.host_count, cell.host_sum_ns, cell.host_min_ns,
+            cell.host_max_ns);
+      merge(group.measures[kDevice], cell.device_count, cell.device_sum_ns, cell.device_min_ns,
+            cell.device_max_ns);
+    }
+    return true;
+  }
+
+  static void merge(Accumulator& to, std::uint64_t count, std::uint64_t sum, std::uint64_t min,
+                    std::uint64_t max) {
+    if (count == 0) return;
+    to.count += count;
+    to.sum += sum;
+    to.min = std::min(to.min, static_cast<std::int64_t>(min));
+    to.max = std::max(to.max, static_cast<std::int64_t>(max));
+  }
+
+  void add_chunk(OpsChunk& chunk) {
+    read_ += chunk.size();
+    if (by_row_.empty() && query_.groups.empty() && only_bytes_sum() && add_packed(chunk)) return;
+    const auto index = chunk.shape_index();
+    std::array<std::span<const std::int64_t>, kMeasures> values;
+    const auto load = [&](Measure measure) { values[measure] = column_of(chunk, measure); };
+    for (std::uint8_t m = 0; m < kMeasures; ++m) {
+      if (uses_[m]) load(static_cast<Measure>(m));
+    }
+    for (const SimpleCondition* condition : by_row_) load(*measure_of(condition->column));
+    if (!chunk.status()) return;
+    for (std::size_t i = 0; i < index.size(); ++i) {
+      const std::int32_t number = group_of_shape_[index[i]];
+      if (number < 0 || !row_passes(values, i)) continue;
+      Group& group = groups_[static_cast<std::size_t>(number)];
+      ++group.rows;
+      for (std::uint8_t m = 0; m < kMeasures; ++m) {
+        if (uses_[m] && !(values[m][i] == kUnknownNs && m != kBegin && m != kBytes))
+          group.measures[m].add(values[m][i]);
+      }
+    }
+  }
+
+  // Sizes beyond 2^63 are shown as the greatest number; one chunk with such is left to that rule.
+  std::span<const std::int64_t> column_of(OpsChunk& chunk, Measure measure) {
+    switch (measure) {
+      case kHost:
+        return chunk.times(Column::host_duration);
+      case kDevice:
+        return chunk.times(Column::device_duration);
+      case kBegin:
+        return chunk.times(Column::begin);
+      default:
+        break;
+    }
+    const auto bytes = chunk.values(Column::bytes);
+    bytes_.resize(bytes.size());
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+      bytes_[i] = static_cast<std::int64_t>(std::min<std::uint64_t>(bytes[i], INT64_MAX));
+    return bytes_;
+  }
+
+  [[nodiscard]] bool row_passes(const std::array<std::span<const std::int64_t>, kMeasures>& values,
+                                std::size_t i) const {
+    for (const SimpleCondition* condition : by_row_) {
+      const Measure measure = *measure_of(condition->column);
+      const std::int64_t value = values[measure][i];
+      if (value == kUnknownNs && (measure == kHost || measure == kDevice)) return false;
+      if (!holds(*condition, value)) return false;
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool only_bytes_sum() const {
+    return !uses_[kHost] && !uses_[kDevice] && !uses_[kBegin] &&
+           std::none_of(query_.items.begin(), query_.items.end(), [](const SelectItem& item) {
+             return item.aggregate == Aggregate::min || item.aggregate == Aggregate::max;
+           });
+  }
+
+  // Shapes and sizes have few values each: two look-ups an operation, no branch.
+  bool add_packed(OpsChunk& chunk) {
+    const auto shape = chunk.packed(Column::shape);
+    const auto bytes = chunk.packed(Column::bytes);
+    if (!shape || !bytes) return false;
+    constexpr std::uint64_t kSafe = std::uint64_t{1} << 47;  // 65,536 of them fit
+    std::array<std::uint64_t, 256> mask{};
+    for (std::size_t i = 0; i < mask.size(); ++i) {
+      const std::uint64_t number = shape->table[i];
+      if (bytes->table[i] >= kSafe) return false;
+      mask[i] =
+          number < group_of_shape_.size() && group_of_shape_[number] >= 0 ? ~std::uint64_t{0} : 0;
+    }
+    std::uint64_t sum = 0;
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < shape->index.size(); ++i) {
+      const std::uint64_t wanted = mask[shape->index[i]];
+      sum += wanted & bytes->table[bytes->index[i]];
+      count -= wanted;  // minus all ones is plus one
+    }
+    Group& group = groups_[0];
+    group.rows += count;
+    group.measures[kBytes].count += count;
+    group.measures[kBytes].sum += sum;
+    return true;
+  }
+
+  std::optional<SqlValue> value_of(const Group& group, const SelectItem& item) const {
+    if (item.aggregate == Aggregate::none) {
+      const auto at = std::find(query_.groups.begin(), query_.groups.end(), *item.column);
+      return group.key[static_cast<std::size_t>(at - query_.groups.begin())];
+    }
+    if (!item.column) return SqlValue(static_cast<std::int64_t>(group.rows));
+    const Accumulator& values = group.measures[*measure_of(*item.column)];
+    if (item.aggregate == Aggregate::count)
+      return SqlValue(static_cast<std::int64_t>(values.count));
+    if (values.count == 0) return SqlValue();
+    switch (item.aggregate) {
+      case Aggregate::sum:
+        if (values.sum > INT64_MAX || values.sum < INT64_MIN) return std::nullopt;
+        return SqlValue(static_cast<std::int64_t>(values.sum));
+      case Aggregate::avg: {
+        // SQLite adds up in a double: exact as long as the sum is.
+        constexpr Wide kExact = Wide{1} << 53;
+        if (values.sum > kExact || values.sum < -kExact) return std::nullopt;
+        return SqlValue(static_cast<double>(static_cast<std::int64_t>(values.sum)) /
+                        static_cast<double>(values.count));
+      }
+      case Aggregate::min:
+        return SqlValue(values.min);
+      default:
+        return SqlValue(values.max);
+    }
+  }
+
+  // By the terms of ORDER BY, then by all columns, so that answers do not depend on the file.
+  [[nodiscard]] bool before(const std::vector<SqlValue>& a, const std::vector<SqlValue>& b) const {
+    for (const OrderTerm& term : query_.order) {
+      if (const int order = compare(a[term.item], b[term.item]); order != 0)
+        return term.descending ? order > 0 : order < 0;
+    }
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      if (const int order = compare(a[i], b[i]); order != 0) return order < 0;
+    }
+    return false;
+  }
+
+  const TraceReader& trace_;
+  const SimpleQuery& query_;
+  const QueryCallbacks& callbacks_;
+  std::array<bool, kMeasures> uses_{};
+  bool statistics_suffice_ = true;
+  std::vector<const SimpleCondition*> by_row_;
+  std::vector<std::int32_t> group_of_shape_;
+  std::vector<std::int64_t> bytes_;
+  std::vector<Group> groups_;
+  std::map<std::vector<SqlValue>, std::int32_t> numbers_;
+  std::uint64_t read_ = 0;
+};
+
+}  // namespace
+
+std::optional<Result<QueryStats>> query_columns(const TraceReader& trace, const std::string& sql,
+                                                const QueryCallbacks& callbacks) {
+  const auto query = parse_simple(sql);
+  if (!query) return std::nullopt;
+  Execution execution(trace, *query, callbacks);
+  QueryStats stats;
+  stats.engine = "statistics";
+  if (!execution.from_statistics()) {
+    execution.forget();
+    stats.engine = "columns";
+    if (const Status done = execution.from_columns(); !done)
+      return Result<QueryStats>(done.error());
+  }
+  std::vector<std::vector<SqlValue>> rows;
+  if (!execution.rows(rows)) return std::nullopt;
+  std::vector<std::string> titles;
+  for (const SelectItem& item : query->items) titles.push_back(item.title);
+  if (callbacks.on_columns) callbacks.on_columns(titles);
+  for (const auto& row : rows) {
+    ++stats.rows;
+    if (callbacks.on_row && !callbacks.on_row(row)) break;
+  }
+  stats.operations_read = execution.read();
+  return Result<QueryStats>(stats);
+}
+
+}  // namespace peerscope
