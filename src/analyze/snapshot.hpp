@@ -79,6 +79,16 @@ struct EventView {
   std::int64_t value = 0;
 };
 
+// The file that a session is being written to.
+struct TraceView {
+  std::string path;                         // empty: none
+  std::uint64_t operations = 0, bytes = 0;  // written; on disk
+  std::uint64_t not_written = 0;            // discarded because the disk was full
+  bool suspended = false;                   // it is full now
+  std::int64_t since_ns = kUnknownNs;
+  std::string why;
+};
+
 struct Snapshot {
   std::int64_t now_ns = 0;
   std::int64_t real_offset_ns = 0;               // add to a monotonic time to get the system's
@@ -90,7 +100,8 @@ struct Snapshot {
   std::vector<PhaseView> phases;         // the most expensive first
   std::vector<CallSiteView> call_sites;  // the most frequent first
   std::vector<EventView> events;         // the last ones, oldest first
-  double overhead_fraction = 0.0;        // of the monitor itself, over all processes
+  TraceView trace;
+  double overhead_fraction = 0.0;  // of the monitor itself, over all processes
   std::uint64_t lost = 0, dropped = 0, delivered = 0;
   std::vector<Finding> findings;
 };

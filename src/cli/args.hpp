@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "config/config.hpp"
+
 namespace peerscope {
 
 // What a command is, for the table in main.cpp and for its help.
@@ -30,15 +32,29 @@ class Args {
               const char* help);
   void integer(const char* names, int& out, int least, int most, const char* help);
   void real(const char* names, double& out, double least, double most, const char* help);
-  void bytes(const char* names, std::uint64_t& out, const char* help);           // "64K"
-  void positional(const char* name, std::string& out, const char* help);         // optional
+  void bytes(const char* names, std::uint64_t& out, const char* help);    // "64K"
+  void positional(const char* name, std::string& out, const char* help);  // optional
+  void positionals(const char* name, std::vector<std::string>& out,
+                   const char* help);                                            // any number
   void rest(const char* name, std::vector<std::string>& out, const char* help);  // all after "--"
+
+  // An option that is a setting: "--level" for monitor.level. It wins over all layers; its help and
+  // what it takes are those of the key. Read it from config().
+  void setting(const char* names, const char* key);
+
+  // This command does not need a configuration that is right: it is not loaded by parse().
+  void leave_config();
+  // After parse(): all layers, and what --config, --set and options that are settings say.
+  [[nodiscard]] const Config& config() const;
+  [[nodiscard]] const Sources& sources() const;
 
   // Empty: go on. Else the exit status: help was asked for (0) or the input is bad (2, one sentence
   // on stderr).
   [[nodiscard]] std::optional<int> parse();
 
  private:
+  std::string load_config();
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -21,6 +21,7 @@
 #include "comm/half.hpp"
 #include "comm/host/host.hpp"
 #include "model/busbw.hpp"
+#include "session/settings.hpp"
 
 namespace peerscope {
 namespace {
@@ -31,6 +32,7 @@ struct SweepOptions {
   double factor = 2;
   int iterations = 20, warmup = 5, ranks = 2, check = 1;
   std::string dtype = "f32", algorithm = "auto", level = "detailed", backend = "host";
+  std::int64_t keep_ns = 0;  // what earlier sweeps left behind goes at this age
   bool json = false;
 };
 
@@ -324,7 +326,7 @@ int run_sweep(const SweepOptions& options) {
     return 1;
   }
   Board& board = *::new (memory) Board;
-  prune_sessions(kKeepSessionsNs);
+  prune_sessions(options.keep_ns);
   if (!options.json) print_head(options);
   std::fflush(nullptr);
   std::vector<pid_t> ranks;
@@ -374,10 +376,11 @@ int bench_main(Args& args) {
   args.text("-a,--algo", options.algorithm,
             "auto, direct, two_shot, ring, binary_tree, kary_tree, balanced_tree");
   args.choice("--backend", options.backend, {"host"}, "where ranks live");
-  args.choice("-l,--level", options.level, {"off", "basic", "detailed", "comprehensive"},
-              "how much is recorded");
+  args.setting("-l,--level", "monitor.level");
   args.flag("--json", options.json, "print one JSON object");
   if (const auto status = args.parse()) return *status;
+  options.level = name(recording_level(args.config()));
+  options.keep_ns = args.config().duration_ns("session.keep");
   if (const auto what = fault(options)) {
     fmt::print(stderr, "peerscope bench: {}\n", *what);
     return 2;

@@ -15,9 +15,11 @@
 #include "cli/render.hpp"
 #include "cli/select.hpp"
 #include "cli/stop.hpp"
+#include "cli/trace_files.hpp"
 #include "cli/workload.hpp"
 #include "session/json.hpp"
 #include "session/monitor.hpp"
+#include "session/settings.hpp"
 
 namespace peerscope {
 namespace {
@@ -131,7 +133,7 @@ nlohmann::json demo_json(const Seen& seen) {
 int finish(const DemoOptions& options, const Seen& seen) {
   const Style style = terminal_style();
   const nlohmann::json json = demo_json(seen);
-  if (!options.out.empty()) {
+  if (wants_report(options.out)) {
     std::ofstream file(options.out);
     file << json.dump(2) << '\n';
     if (!file.flush()) {
@@ -162,9 +164,8 @@ int demo_main(Args& args) {
   args.real(
       "--slow-by", options.slow_by_us, -1, 1e6,
       "microseconds before each all_reduce (default: 250, more where ranks share processors)");
-  args.choice("-l,--level", options.work.level, {"off", "basic", "detailed", "comprehensive"},
-              "how much is recorded");
-  args.text("-o,--out", options.out, "write the report as JSON to this file");
+  args.setting("-l,--level", "monitor.level");
+  args.text("-o,--out", options.out, "write a trace to this file; to NAME.json: the report");
   args.flag("--json", options.json, "print one JSON object");
   args.flag("-q,--quiet", options.quiet, "print the verdict only");
   if (const auto status = args.parse()) return *status;
@@ -181,16 +182,29 @@ int demo_main(Args& args) {
   work.slow_by_us = options.slow_by_us >= 0 ? options.slow_by_us : default_slow_by_us(work.ranks);
   work.session = session_or(fmt::format("demo-{}", getpid()));
   if (!options.json && !options.quiet) print_heading(options);
-  prune_sessions(kKeepSessionsNs);
+  work.level = name(recording_level(args.config()));
+  prune_sessions(args.config().duration_ns("session.keep"));
   stop_on_interrupt();
   const Result<std::vector<pid_t>> ranks = start_workload(work);
   if (!ranks) {
     fmt::print(stderr, "peerscope demo: {}\n", ranks.error().message);
     return 1;
   }
-  MonitorOptions monitor_options;
-  monitor_options.collect.sessions = {work.session};
-  MonitorThread monitor(monitor_options);
+  std::shared_ptr<Recording> recording;
+  if (!options.out.empty() && !wants_report(options.out)) {
+    auto started = start_recording(args.config(), options.out, "peerscope demo");
+    if (!started) {
+      fmt::print(stderr, "peerscope demo: {}\n", started.error().message);
+      finish_workload(*ranks, true);
+      return 2;
+    }
+    recording = std::move(*started);
+  }
+  // No filter: a demonstration shows all that it does.
+  MonitorOptions watch_options = monitor_options(args.config());
+  watch_options.collect.sessions = {work.session};
+  watch_options.recording = recording;
+  MonitorThread monitor(watch_options);
   Seen seen = watch(monitor, options);
   const WorkloadEnd end = finish_workload(*ranks, stop_requested());
   seen.last = monitor.stop();
@@ -199,6 +213,8 @@ int demo_main(Args& args) {
                end.why);
   }
   const int status = finish(options, seen);
+  if (recording && !options.json && !options.quiet)
+    fmt::print("{}", recorded_line(recording->view()));
   return end.failed > 0 ? 1 : status;
 }
 

@@ -1,4 +1,5 @@
-// peerscope level: how much running processes record, changed from outside, at once.
+// peerscope level: how much running processes record, changed from outside, at once. A short form of
+// `config set monitor.level LEVEL --live`.
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -6,7 +7,7 @@
 
 #include "cli/commands.hpp"
 #include "cli/select.hpp"
-#include "session/monitor.hpp"
+#include "session/live.hpp"
 
 namespace peerscope {
 namespace {
@@ -19,11 +20,9 @@ int level_main(Args& args) {
   args.positional("session", wanted, "id or the beginning of one, or 'all' (default: the newest)");
   args.flag("--json", json, "print one JSON object");
   if (const auto status = args.parse()) return *status;
-  const auto chosen = parse_level(level);
-  if (!chosen) {
-    fmt::print(stderr,
-               "peerscope level: '{}' is no level; write off, basic, detailed or comprehensive\n",
-               level);
+  const Result<Config> config = args.config().with({"monitor.level", level, "level"});
+  if (!config) {
+    fmt::print(stderr, "peerscope {}\n", config.error().message);
     return 2;
   }
   const Result<std::vector<std::string>> sessions = select_sessions(wanted);
@@ -31,10 +30,7 @@ int level_main(Args& args) {
     fmt::print(stderr, "peerscope level: {}\n", sessions.error().message);
     return 2;
   }
-  MonitorOptions options;
-  options.collect.sessions = *sessions;
-  Monitor monitor(options);
-  const int reached = monitor.collector().set_level(*chosen);
+  const int reached = change_live(*sessions, *config, "monitor.level").processes;
   if (json) {
     fmt::print("{}\n", nlohmann::json{{"level", level}, {"processes", reached}}.dump(2));
   } else {

@@ -15,11 +15,13 @@ namespace {
 
 std::vector<const Command*> all_commands() {
   std::vector<const Command*> commands{
-      &kDemoCommand,        &kRunCommand,           &kTopCommand,
-      &kReportCommand,      &kSessionsCommand,      &kLevelCommand,
-      &kBenchRecordCommand, &kBenchDeliveryCommand, &kBenchOverheadCommand};
+      &kDemoCommand,       &kRunCommand,         &kTopCommand,           &kReportCommand,
+      &kSessionsCommand,   &kRecordCommand,      &kInfoCommand,          &kQueryCommand,
+      &kExportCommand,     &kImportCommand,      &kMergeCommand,         &kLevelCommand,
+      &kBenchTraceCommand, &kBenchRecordCommand, &kBenchDeliveryCommand, &kBenchOverheadCommand};
   for (int i = 0; i < kBenchCollectiveCommandCount; ++i)
     commands.push_back(&kBenchCollectiveCommands[i]);
+  for (int i = 0; i < kConfigCommandCount; ++i) commands.push_back(&kConfigCommands[i]);
   return commands;
 }
 
@@ -32,6 +34,7 @@ void print_help(FILE* out, const std::string& prefix) {
              prefix.empty() ? "" : prefix + " ");
   for (const Command* command : all_commands()) {
     const std::string path = command->info.path;
+    if (*command->info.summary == '\0') continue;  // for those who build this
     if (!prefix.empty() && path.rfind(prefix + " ", 0) != 0) continue;
     fmt::print(out, "  {:<22} {}\n", path, command->info.summary);
   }
@@ -68,11 +71,11 @@ int run(const std::vector<std::string>& words) {
     Args args(command->info, {words.begin() + static_cast<std::ptrdiff_t>(used), words.end()});
     return command->main(args);
   }
-  if (words[0] == "bench") {
+  if (words[0] == "bench" || words[0] == "config") {
     const bool asked = words.size() > 1 && (words[1] == "--help" || words[1] == "-h");
     if (words.size() > 1 && !asked)
-      fmt::print(stderr, "peerscope bench: there is no benchmark '{}'\n\n", words[1]);
-    print_help(asked ? stdout : stderr, "bench");
+      fmt::print(stderr, "peerscope {0}: there is no '{0} {1}'\n\n", words[0], words[1]);
+    print_help(asked ? stdout : stderr, words[0]);
     return asked ? 0 : 2;
   }
   fmt::print(stderr, "peerscope: there is no command '{}'. See: peerscope --help\n", words[0]);

@@ -7,23 +7,27 @@
 #include <fstream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/commands.hpp"
+#include "cli/left_behind.hpp"
 #include "cli/render.hpp"
 #include "cli/select.hpp"
 #include "cli/stop.hpp"
+#include "cli/trace_files.hpp"
 #include "session/json.hpp"
 #include "session/monitor.hpp"
+#include "session/settings.hpp"
 
 namespace peerscope {
 namespace {
 
 struct RunOptions {
   std::vector<std::string> command;
-  std::string level = "detailed", out;
+  std::string level, out;
   bool json = false, quiet = false;
 };
 
@@ -60,9 +64,8 @@ int exit_status(int wait_status) {
 
 int run_main(Args& args) {
   RunOptions options;
-  args.choice("-l,--level", options.level, {"off", "basic", "detailed", "comprehensive"},
-              "how much the child records");
-  args.text("-o,--out", options.out, "write the report as JSON to this file");
+  args.setting("-l,--level", "monitor.level");
+  args.text("-o,--out", options.out, "write a trace to this file; to NAME.json: the report");
   args.flag("--json", options.json, "print the report as JSON");
   args.flag("-q,--quiet", options.quiet, "print the verdict only");
   args.rest("CMD", options.command, "the program to run, with its arguments");
@@ -71,8 +74,21 @@ int run_main(Args& args) {
     fmt::print(stderr, "peerscope run: what is to be run? Write: peerscope run -- CMD [ARG ...]\n");
     return 2;
   }
-  prune_sessions(kKeepSessionsNs);
+  const Config& config = args.config();
+  options.level = name(recording_level(config));
+  say_no_dashboard("run", config);
+  prune_sessions(config.duration_ns("session.keep"));
   const std::string session = fmt::format("run-{}", getpid());
+  std::shared_ptr<Recording> recording;
+  if (!options.out.empty() && !wants_report(options.out)) {
+    auto started =
+        start_recording(config, options.out, fmt::format("{}", fmt::join(options.command, " ")));
+    if (!started) {
+      fmt::print(stderr, "peerscope run: {}\n", started.error().message);
+      return 2;
+    }
+    recording = std::move(*started);
+  }
   stop_on_interrupt();
   std::fflush(nullptr);
   const pid_t child = start(options, session);
@@ -80,18 +96,21 @@ int run_main(Args& args) {
     fmt::print(stderr, "peerscope run: cannot start a process: {}\n", std::strerror(errno));
     return 2;
   }
-  MonitorOptions monitor_options;
-  monitor_options.collect.sessions = {session};
-  MonitorThread monitor(monitor_options);
+  MonitorOptions watch_options = monitor_options(config);
+  watch_options.collect.sessions = {session};
+  watch_options.collect.on_attach = attach_control(config);
+  watch_options.recording = recording;
+  MonitorThread monitor(watch_options);
   const int status = wait_for(child);
   const auto snapshot = monitor.stop();
   const nlohmann::json json = to_json(*snapshot);
-  if (!options.out.empty()) {
+  if (wants_report(options.out)) {
     std::ofstream file(options.out);
     file << json.dump(2) << '\n';
     if (!file)
       fmt::print(stderr, "peerscope run: cannot write {}: {}\n", options.out, std::strerror(errno));
   }
+  if (!snapshot->processes.empty()) leave_reports(config, session, *snapshot);
   if (options.json) {
     fmt::print("{}\n", json.dump(2));
   } else if (snapshot->processes.empty()) {
@@ -101,6 +120,7 @@ int run_main(Args& args) {
   } else {
     const Style style = terminal_style();
     fmt::print("\n{}", options.quiet ? verdict(*snapshot, style) : report(*snapshot, style));
+    if (recording && !options.quiet) fmt::print("\n{}", recorded_line(recording->view()));
   }
   return exit_status(status);
 }
@@ -110,7 +130,7 @@ int run_main(Args& args) {
 const Command kRunCommand{
     {"run", "run a program that records, watch it, report at its end",
      "  peerscope run -- ./my_program --its-own-option\n"
-     "  peerscope run --level comprehensive --out report.json -- ./my_program\n",
+     "  peerscope run --level comprehensive --out run.pscope -- ./my_program\n",
      "else that of the program (128 + signal if one ended it, 127 if it cannot be run)"},
     run_main};
 

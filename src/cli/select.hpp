@@ -27,9 +27,6 @@ Result<std::vector<std::string>> select_sessions(const std::string& wanted);
 // The session that `peerscope run` has put us in, else `own`.
 std::string session_or(const std::string& own);
 
-inline constexpr std::int64_t kKeepSessionsNs =
-    600'000'000'000;  // what commands leave behind goes after ten minutes
-
 // Removes the files of ended and dead sessions that are older than `age_ns`. Returns how many
 // files.
 int prune_sessions(std::int64_t age_ns);

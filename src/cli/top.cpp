@@ -7,11 +7,13 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
+#include "cli/left_behind.hpp"
 #include "cli/render.hpp"
 #include "cli/select.hpp"
 #include "cli/stop.hpp"
 #include "session/json.hpp"
 #include "session/monitor.hpp"
+#include "session/settings.hpp"
 
 namespace peerscope {
 namespace {
@@ -53,18 +55,19 @@ int top_main(Args& args) {
                   "id or the beginning of one, or 'all' (default: the newest)");
   args.flag("--once", options.once, "print once and end");
   args.flag("--json", options.json, "print JSON: one object with --once, else one a line");
-  args.real("--interval", options.interval_s, 0.05, 3600,
-            "seconds between two views, and what --once watches at most");
+  args.setting("--interval", "monitor.interval");
   if (const auto status = args.parse()) return *status;
   const Result<std::vector<std::string>> sessions = select_sessions(options.wanted);
   if (!sessions) {
     fmt::print(stderr, "peerscope top: {}\n", sessions.error().message);
     return 2;
   }
+  options.interval_s = static_cast<double>(args.config().duration_ns("monitor.interval")) / 1e9;
+  say_no_dashboard("top", args.config());
   stop_on_interrupt();
-  MonitorOptions monitor_options;
-  monitor_options.collect.sessions = *sessions;
-  Monitor monitor(monitor_options);
+  MonitorOptions watch_options = monitor_options(args.config());
+  watch_options.collect.sessions = *sessions;
+  Monitor monitor(watch_options);
   monitor.poll();
   if (options.once) {
     print(*watch(monitor, monitor.collector().any_live() ? std::min(options.interval_s, 1.0) : 0),

@@ -304,9 +304,19 @@ json to_json(const Snapshot& snapshot) {
   }
   json& totals = out["totals"];
   totals["analysed"] = totals.value("operations", std::uint64_t{0});
-  totals["operations"] = operations;
-  totals["bytes"] = bytes;
-  totals["errors"] = errors;
+  if (operations > 0) {  // an imported trace has no processes that count
+    totals["operations"] = operations;
+    totals["bytes"] = bytes;
+    totals["errors"] = errors;
+  }
+  out["trace"] = nullptr;
+  if (const TraceView& trace = snapshot.trace; !trace.path.empty()) {
+    out["trace"] = {{"path", trace.path},
+                    {"operations", trace.operations},
+                    {"bytes", trace.bytes},
+                    {"not_written", trace.not_written},
+                    {"suspended", trace.suspended}};
+  }
   out["lost"] = snapshot.lost;
   out["dropped"] = snapshot.dropped;
   out["delivered"] = snapshot.delivered;

@@ -3,11 +3,15 @@
 #include <algorithm>
 #include <chrono>
 
+#include <fmt/format.h>
+
+#include "base/units.hpp"
+#include "session/recording.hpp"
+
 namespace peerscope {
 namespace {
 
-constexpr std::size_t kMaxDetails = 1024;
-constexpr std::size_t kMaxEvents = 256;
+constexpr std::uint32_t kMillion = 1'000'000;
 
 std::int64_t monotonic_ns() { return static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC)); }
 
@@ -88,10 +92,18 @@ void add_processes(const std::vector<ProcessStatus>& processes, Snapshot& snapsh
   if (life_ns > 0) snapshot.overhead_fraction = cost_ns / life_ns;
 }
 
+std::string budget(const ControlState& control) {
+  if (control.detail_budget_ppm > kMillion) return "unlimited";
+  return format_percent(control.detail_budget_ppm / 1e6);
+}
+
 }  // namespace
 
 Monitor::Monitor(const MonitorOptions& options)
-    : aggregator_(options.aggregate), collector_(options.collect, *this), detect_(options.detect) {}
+    : aggregator_(options.aggregate),
+      collector_(options.collect, *this),
+      options_(options),
+      detect_(options.detect) {}
 
 std::int64_t Monitor::horizon_ns() const {
   if (collector_.process_count() == 0 || collector_.any_live()) return monotonic_ns();
@@ -100,27 +112,72 @@ std::int64_t Monitor::horizon_ns() const {
 
 std::uint64_t Monitor::poll() {
   aggregator_.advance(horizon_ns());
-  return collector_.poll();
+  const std::uint64_t records = collector_.poll();
+  if (options_.recording && options_.recording->tick(monotonic_ns()))
+    options_.recording->store(collector_, *snapshot());
+  return records;
+}
+
+void Monitor::finish() {
+  collector_.finish();
+  if (options_.recording) options_.recording->finish(collector_, *snapshot());
+}
+
+void Monitor::on_ops(std::span<const Op> ops) {
+  aggregator_.add(ops);
+  if (options_.recording) options_.recording->on_ops(ops);
+}
+
+void Monitor::on_completion(const Completion& completion) {
+  if (options_.recording) options_.recording->on_completion(completion);
 }
 
 void Monitor::on_phase(const PhaseMark& phase) {
+  if (options_.recording) options_.recording->on_phase(phase);
+  if (!options_.phases) return;
   const PhaseKey key{phase.kind, phase.process, phase.name};
   const auto found = phases_.find(key);
-  if (found == phases_.end() && phases_.size() >= kMaxDetails) return;
+  if (found == phases_.end() && phases_.size() >= options_.max_details) return;
   phases_[key].add(static_cast<std::uint64_t>(std::max<std::int64_t>(phase.duration_ns, 0)));
 }
 
 void Monitor::on_call_site(const CallSite& site) {
+  if (options_.recording) options_.recording->on_call_site(site);
+  if (!options_.call_sites) return;
   const PhaseKey key{site.kind, site.process, site.name};
   const auto found = call_sites_.find(key);
-  if (found == call_sites_.end() && call_sites_.size() >= kMaxDetails) return;
+  if (found == call_sites_.end() && call_sites_.size() >= options_.max_details) return;
   ++call_sites_[key];
 }
 
 void Monitor::on_event(const Event& event) {
-  if (events_.size() >= kMaxEvents) events_.erase(events_.begin());
-  events_.push_back({event.at_ns, event.severity, collector_.text(event.process, event.name),
-                     event.process, event.value});
+  if (options_.recording) options_.recording->on_event(event);
+  keep({event.at_ns, event.severity, collector_.text(event.process, event.name), event.process,
+        event.value});
+}
+
+void Monitor::on_control(const ControlEvent& event) {
+  if (options_.recording) options_.recording->on_control(event);
+  const ControlState& before = event.before;
+  const ControlState& after = event.after;
+  const auto say = [&](std::string text) {
+    keep({event.at_ns, PSCOPE_SEVERITY_INFO, std::move(text), event.process, 0});
+  };
+  if (before.level != after.level)
+    say(fmt::format("level {} -> {}", name(before.level), name(after.level)));
+  if (before.detail_budget_ppm != after.detail_budget_ppm) {
+    say(fmt::format("detail budget {} -> {}", budget(before), budget(after)));
+    if (after.detail_budget_ppm <= kMillion)
+      detect_.overhead_budget = after.detail_budget_ppm / 1e6;
+  }
+  if (!before.same_filter(after))
+    say(!after.filtered ? "filter off" : before.filtered ? "filter changed" : "filter on");
+}
+
+void Monitor::keep(EventView event) {
+  if (!options_.events || event.severity < options_.least_severity) return;
+  if (events_.size() >= options_.max_events) events_.pop_front();
+  events_.push_back(std::move(event));
 }
 
 // Processes name phases and call sites each for itself: the same text is the same thing.
@@ -155,16 +212,17 @@ std::shared_ptr<const Snapshot> Monitor::snapshot() {
   for (const MetricValue& metric : collector_.metrics())
     add_metric(snapshot->metrics, view_of(metric));
   add_details(*snapshot);
-  snapshot->events = events_;
+  snapshot->events.assign(events_.begin(), events_.end());
   for (EventView& event : snapshot->events) {
     if (event.pid < snapshot->processes.size()) event.pid = snapshot->processes[event.pid].pid;
   }
+  if (options_.recording) snapshot->trace = options_.recording->view();
   snapshot->findings = detect(*snapshot, detect_);
   return snapshot;
 }
 
-MonitorThread::MonitorThread(const MonitorOptions& options, std::int64_t publish_every_ns)
-    : monitor_(options), publish_every_ns_(publish_every_ns), latest_(monitor_.snapshot()) {
+MonitorThread::MonitorThread(const MonitorOptions& options)
+    : monitor_(options), publish_every_ns_(options.publish_every_ns), latest_(monitor_.snapshot()) {
   thread_ = std::thread([this] { run(); });
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <thread>
@@ -16,10 +17,18 @@
 
 namespace peerscope {
 
+class Recording;
+
 struct MonitorOptions {
   CollectorOptions collect;
   AggregatorOptions aggregate;
   DetectOptions detect;
+  std::size_t max_details = 1024;  // phases, and call sites, that are kept apart
+  std::size_t max_events = 256;    // the last ones
+  bool phases = true, call_sites = true, events = true;  // keep them at all
+  std::uint8_t least_severity = PSCOPE_SEVERITY_TRACE;   // of events that are kept
+  std::int64_t publish_every_ns = 100'000'000;           // MonitorThread
+  std::shared_ptr<Recording> recording;  // where to write all that is read; null: nowhere
 };
 
 // One thread at a time. For a thread of its own see MonitorThread.
@@ -30,8 +39,8 @@ class Monitor final : private Sink {
   // Reads what is there. Returns the number of records.
   std::uint64_t poll();
   [[nodiscard]] std::int64_t next_poll_ns() const { return collector_.next_poll_ns(); }
-  // No more is to come: incomplete collectives are counted as such.
-  void finish() { collector_.finish(); }
+  // No more is to come: incomplete collectives are counted as such, and the recording is closed.
+  void finish();
 
   // Costs about a millisecond with a thousand cells; never touches a recorder.
   [[nodiscard]] std::shared_ptr<const Snapshot> snapshot();
@@ -42,11 +51,14 @@ class Monitor final : private Sink {
   }
 
  private:
-  void on_ops(std::span<const Op> ops) override { aggregator_.add(ops); }
+  void on_ops(std::span<const Op> ops) override;
   void on_collective(const Collective& collective) override { aggregator_.add(collective); }
   void on_phase(const PhaseMark& phase) override;
+  void on_completion(const Completion& completion) override;
   void on_call_site(const CallSite& site) override;
   void on_event(const Event& event) override;
+  void on_control(const ControlEvent& event) override;
+  void keep(EventView event);
 
   // Now while anybody lives; for a session of the past the time of its last sign of life.
   [[nodiscard]] std::int64_t horizon_ns() const;
@@ -54,24 +66,24 @@ class Monitor final : private Sink {
 
   Aggregator aggregator_;
   Collector collector_;
-  DetectOptions detect_;
+  const MonitorOptions options_;
+  DetectOptions detect_;  // its overhead budget follows what recorders are told
   struct PhaseKey {
     Kind kind;
     std::uint32_t process;
     std::uint16_t name;
     auto operator<=>(const PhaseKey&) const = default;
   };
-  std::map<PhaseKey, Histogram> phases_;          // at most kMaxDetails
-  std::map<PhaseKey, std::uint64_t> call_sites_;  // at most kMaxDetails
-  std::vector<EventView> events_;                 // the last kMaxEvents
+  std::map<PhaseKey, Histogram> phases_;          // at most max_details
+  std::map<PhaseKey, std::uint64_t> call_sites_;  // at most max_details
+  std::deque<EventView> events_;                  // the last max_events
 };
 
 // A Monitor on a thread of its own. Any thread may take the latest Snapshot, without a lock and
 // without waiting for it.
 class MonitorThread {
  public:
-  explicit MonitorThread(const MonitorOptions& options,
-                         std::int64_t publish_every_ns = 100'000'000);
+  explicit MonitorThread(const MonitorOptions& options);
   ~MonitorThread();
   MonitorThread(const MonitorThread&) = delete;
   MonitorThread& operator=(const MonitorThread&) = delete;

@@ -120,7 +120,8 @@ TEST_F(MonitorTest, ShowsWhatIsInFlightAndSinceWhen) {
 }
 
 TEST_F(MonitorTest, AThreadPublishesSnapshotsThatOthersTakeWithoutWaiting) {
-  MonitorThread monitor(options_, 5'000'000);
+  options_.publish_every_ns = 5'000'000;
+  MonitorThread monitor(options_);
   const auto empty = monitor.latest();
   collectives(1000);
   for (int i = 0; i < 400 && monitor.latest()->delivered < 2000; ++i) {

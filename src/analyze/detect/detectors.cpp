@@ -6,9 +6,16 @@ namespace peerscope {
 namespace {
 
 constexpr Detector kDetectors[] = {
-    detect_hang,          detect_process_died,       detect_straggler,
-    detect_failure_rate,  detect_low_bandwidth_pair, detect_slow_operation,
-    detect_latency_bound, detect_records_lost,       detect_overhead,
+    detect_hang,
+    detect_process_died,
+    detect_straggler,
+    detect_failure_rate,
+    detect_low_bandwidth_pair,
+    detect_slow_operation,
+    detect_latency_bound,
+    detect_records_lost,
+    detect_overhead,
+    detect_trace_incomplete,
 };
 
 }  // namespace

@@ -22,5 +22,7 @@ void detect_records_lost(const Snapshot& snapshot, const DetectOptions& options,
                          std::vector<Finding>& out);
 void detect_overhead(const Snapshot& snapshot, const DetectOptions& options,
                      std::vector<Finding>& out);
+void detect_trace_incomplete(const Snapshot& snapshot, const DetectOptions& options,
+                             std::vector<Finding>& out);
 
 }  // namespace peerscope

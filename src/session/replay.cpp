@@ -1,0 +1,156 @@
+#include "session/replay.hpp"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "analyze/aggregate.hpp"
+#include "analyze/histogram.hpp"
+#include "collect/joiner.hpp"
+#include "session/summary.hpp"
+
+namespace peerscope {
+
+struct Replay::State final : CollectiveSink {
+  explicit State(const MonitorOptions& o) : options(o), aggregator(o.aggregate), joiner(*this) {}
+  void on_collective(const Collective& collective) override { aggregator.add(collective); }
+
+  MonitorOptions options;
+  Aggregator aggregator;
+  Joiner joiner;
+  std::int64_t now_ns = INT64_MIN;
+  std::map<std::tuple<Kind, std::uint32_t, std::uint16_t>, Histogram> phases;
+  std::map<std::tuple<Kind, std::uint32_t, std::uint16_t>, std::uint64_t> call_sites;
+  std::vector<Mark> events;
+
+  void add_details(const TraceMeta& meta, Snapshot& snapshot) const;
+};
+
+Replay::Replay(const MonitorOptions& options) : state_(std::make_unique<State>(options)) {}
+Replay::~Replay() = default;
+
+void Replay::add(std::span<const Op> ops) {
+  // As live: the clock moves on with what has ended, in steps that the windows can follow.
+  constexpr std::size_t kStep = 256;
+  while (!ops.empty()) {
+    const auto batch = ops.first(std::min(kStep, ops.size()));
+    ops = ops.subspan(batch.size());
+    for (const Op& op : batch)
+      state_->now_ns =
+          std::max(state_->now_ns, op.begin_ns + std::max<std::int64_t>(op.host_duration_ns, 0));
+    state_->aggregator.advance(state_->now_ns);
+    state_->aggregator.add(batch);
+    state_->joiner.add(batch);
+  }
+}
+
+void Replay::add(const Mark& mark) {
+  State& state = *state_;
+  const std::tuple key{mark.kind, mark.process, mark.name};
+  const bool room = state.phases.size() + state.call_sites.size() < 2 * state.options.max_details;
+  if (mark.type == MarkType::phase) {
+    if (room || state.phases.count(key) > 0)
+      state.phases[key].add(
+          static_cast<std::uint64_t>(std::max<std::int64_t>(mark.duration_ns, 0)));
+  } else if (mark.type == MarkType::call_site) {
+    if (room || state.call_sites.count(key) > 0) ++state.call_sites[key];
+  } else if (mark.type == MarkType::event) {
+    if (state.events.size() >= state.options.max_events) state.events.erase(state.events.begin());
+    state.events.push_back(mark);
+  }
+}
+
+void Replay::State::add_details(const TraceMeta& meta, Snapshot& snapshot) const {
+  for (const auto& [key, histogram] : phases) {
+    const auto& [kind, process, name] = key;
+    snapshot.phases.push_back({kind, std::string(meta.name(process, name)), histogram.count(),
+                               histogram.quantile(0.5), histogram.quantile(0.99),
+                               static_cast<double>(histogram.sum())});
+  }
+  for (const auto& [key, count] : call_sites) {
+    const auto& [kind, process, name] = key;
+    snapshot.call_sites.push_back({kind, std::string(meta.name(process, name)), count});
+  }
+  for (const Mark& mark : events) {
+    const TraceProcess* process = meta.process(mark.process);
+    snapshot.events.push_back({mark.at_ns, mark.severity,
+                               std::string(meta.name(mark.process, mark.name)),
+                               process != nullptr ? process->pid : 0, mark.value});
+  }
+}
+
+namespace {
+
+ProcessView view_of(const TraceProcess& process) {
+  ProcessView view;
+  view.pid = process.pid;
+  view.name = process.name;
+  view.session = process.session;
+  view.state = process.state;
+  view.level = process.level;
+  view.operations = process.operations;
+  view.bytes = process.bytes;
+  view.errors = process.errors;
+  view.recorded = process.recorded;
+  view.delivered = process.delivered;
+  view.lost = process.lost;
+  view.before = process.before;
+  view.dropped = process.dropped;
+  view.pair_cost_ns = process.pair_cost_ns;
+  view.overhead_fraction = process.overhead_fraction;
+  view.created_ns = process.created_ns;
+  view.created_real_ns = process.created_real_ns;
+  return view;
+}
+
+}  // namespace
+
+Snapshot Replay::finish(const TraceMeta& meta) {
+  State& state = *state_;
+  state.joiner.flush_all();
+  Snapshot snapshot;
+  snapshot.now_ns = state.now_ns == INT64_MIN ? 0 : state.now_ns;
+  snapshot.real_offset_ns = meta.clock.real_offset_ns;
+  snapshot.aggregates = state.aggregator.snapshot(snapshot.now_ns);
+  for (const TraceProcess& process : meta.processes) {
+    snapshot.processes.push_back(view_of(process));
+    snapshot.processes.back().last_sign_ns = snapshot.now_ns;
+    snapshot.delivered += process.delivered;
+  }
+  for (const TraceComm& comm : meta.communicators)
+    snapshot.communicators.push_back({comm.id, comm.name});
+  state.add_details(meta, snapshot);
+  snapshot.overhead_fraction = meta.overhead_fraction;
+  snapshot.lost = meta.lost;
+  snapshot.dropped = meta.dropped;
+  snapshot.findings = detect(snapshot, state.options.detect);
+  return snapshot;
+}
+
+Result<Snapshot> replay(const TraceReader& trace, const MonitorOptions& options,
+                        const std::function<void(std::uint64_t)>& progress) {
+  Replay replay(options);
+  std::uint64_t done = 0;
+  const Status read = trace.for_each_ops({}, [&](std::span<const Op> ops) {
+    replay.add(ops);
+    done += ops.size();
+    if (progress) progress(done);
+    return true;
+  });
+  if (!read) return read.error();
+  const Status marks = trace.for_each_marks([&](std::span<const Mark> marks_read) {
+    for (const Mark& mark : marks_read) replay.add(mark);
+    return true;
+  });
+  if (!marks) return marks.error();
+  return replay.finish(trace.meta());
+}
+
+std::optional<Snapshot> stored_snapshot(const TraceReader& trace) {
+  const auto text = trace.summary();
+  if (!text) return std::nullopt;
+  auto snapshot = parse_summary(*text);
+  return snapshot ? std::optional(std::move(*snapshot)) : std::nullopt;
+}
+
+}  // namespace peerscope

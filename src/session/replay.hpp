@@ -1,0 +1,41 @@
+// A stored trace through the same analysis as a live session.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "analyze/detect/detect.hpp"
+#include "analyze/snapshot.hpp"
+#include "base/result.hpp"
+#include "session/monitor.hpp"
+#include "trace/reader.hpp"
+
+namespace peerscope {
+
+// Fed with a trace's contents in the order of time; gives what a Monitor would have given.
+class Replay {
+ public:
+  explicit Replay(const MonitorOptions& options);
+  ~Replay();
+  Replay(const Replay&) = delete;
+  Replay& operator=(const Replay&) = delete;
+
+  void add(std::span<const Op> ops);
+  void add(const Mark& mark);
+  // The last word: incomplete collectives are counted as such.
+  Snapshot finish(const TraceMeta& meta);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// Reads all of a trace. `progress` is called with the operations done so far.
+Result<Snapshot> replay(const TraceReader& trace, const MonitorOptions& options,
+                        const std::function<void(std::uint64_t)>& progress);
+
+// What its writer knew at the end, where that covers all of the file; else what can be said from
+// the last time it was stored. Empty if there is nothing stored.
+std::optional<Snapshot> stored_snapshot(const TraceReader& trace);
+
+}  // namespace peerscope
