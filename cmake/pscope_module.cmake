@@ -42,7 +42,7 @@ function(pscope_module path)
 
   if(tests AND PSCOPE_BUILD_TESTS)
     add_executable(${name}_test ${tests})
-    target_link_libraries(${name}_test PRIVATE pscope::${name} pscope_options fmt::fmt Threads::Threads GTest::gmock GTest::gtest_main)
+    target_link_libraries(${name}_test PRIVATE pscope::${name} pscope_options fmt::fmt Threads::Threads GTest::gmock GTest::gtest_main nlohmann_json::nlohmann_json)
     target_compile_definitions(${name}_test PRIVATE PSCOPE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     include(GoogleTest)
     gtest_discover_tests(${name}_test TEST_PREFIX "${name}." PROPERTIES TIMEOUT 60 DISCOVERY_TIMEOUT 60)

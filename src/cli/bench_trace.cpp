@@ -147,10 +147,12 @@ int bench_trace_main(Args& args) {
   int millions = 8;
   int rounds = 5;
   std::string dir = "/dev/shm";
+  std::string keep;
   bool json = false;
   args.integer("-n,--millions", millions, 1, 10000, "operations, in millions");
   args.integer("--rounds", rounds, 1, 1000, "repetitions of each");
   args.text("--dir", dir, "where to write");
+  args.text("--keep", keep, "only write the iterative trace to this file, and leave it there");
   args.flag("--json", json, "print one JSON object");
   if (const auto status = args.parse()) return *status;
   const std::string path = fmt::format("{}/peerscope-bench-{}.pscope", dir, getpid());
@@ -159,6 +161,11 @@ int bench_trace_main(Args& args) {
     return 2;
   }
   const std::uint64_t operations = static_cast<std::uint64_t>(millions) * 1'000'000;
+  if (!keep.empty()) {
+    fs::remove(path);
+    write_seconds(TraceWorkload(false).take(1 << 20), operations, keep, false);
+    return 0;
+  }
   const Results iterative = measure(false, operations, rounds, path);
   const Results random = measure(true, operations, rounds, path);
   fs::remove(path);

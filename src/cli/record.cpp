@@ -1,6 +1,7 @@
 // peerscope record: a live session, written to a trace file from outside.
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -73,6 +74,8 @@ int record_main(Args& args) {
   const Config& config = args.config();
   if (options.out.empty()) {
     const std::string dir = trace_settings(config).dir;
+    std::error_code error;
+    if (!dir.empty()) std::filesystem::create_directories(dir, error);
     options.out = (dir.empty() ? "" : dir + "/") + sessions->front() + ".pscope";
   }
   auto recording =

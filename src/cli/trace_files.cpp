@@ -77,6 +77,7 @@ TraceWriterOptions writer_options(const Config& config) {
   options.chunk_operations = settings.chunk_operations;
   options.flush_interval_ns = settings.flush_interval_ns;
   options.compression = settings.compression;
+  options.time_step_ns = settings.time_step_ns;
   return options;
 }
 
@@ -97,9 +98,6 @@ Result<std::shared_ptr<Recording>> start_recording(const Config& config, const s
   options.summary_interval_ns = trace_settings(config).summary_interval_ns;
   options.command = command;
   options.settings = settings_in_force(config);
-  const std::filesystem::path dir = std::filesystem::path(path).parent_path();
-  std::error_code error;
-  if (!dir.empty()) std::filesystem::create_directories(dir, error);
   return Recording::start(std::move(options));
 }
 

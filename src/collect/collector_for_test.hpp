@@ -45,10 +45,20 @@ class Keeper : public Sink {
   std::vector<ControlEvent> controls;
 };
 
+inline CollectorOptions all_of(const RuntimeDir& dir) {
+  CollectorOptions options;
+  options.dirs = {dir.path()};
+  return options;
+}
+
 // A collector of one directory, and what it has delivered.
 struct Reader {
-  explicit Reader(const RuntimeDir& dir)
-      : Reader(CollectorOptions{.dirs = {dir.path()}, .sessions = {}, .pid = 0}) {}
+  static CollectorOptions options_in(const RuntimeDir& dir) {
+    CollectorOptions options;
+    options.dirs = {dir.path()};
+    return options;
+  }
+  explicit Reader(const RuntimeDir& dir) : Reader(all_of(dir)) {}
   explicit Reader(CollectorOptions options) : collector(std::move(options), keeper) {}
 
   void poll_all() {

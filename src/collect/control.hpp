@@ -20,7 +20,7 @@ struct ControlChange {
   std::optional<std::uint64_t> min_bytes = {}, max_bytes = {};  // 0: no limit
   std::optional<std::uint64_t> devices = {};                    // bit d: device d passes; 0: all
   std::optional<bool> pass_without_device = {};                 // what `devices` cannot name
-  std::optional<std::vector<std::string>> communicators = {};   // names or ids; empty: all
+  std::optional<std::vector<std::string>> communicators = std::nullopt;  // names or ids; empty: all
 
   [[nodiscard]] bool changes_filter() const {
     return kinds || min_bytes || max_bytes || devices || pass_without_device || communicators;

@@ -142,6 +142,8 @@ constexpr KeySpec kSchema[] = {
 {"trace.compression", integer, "1", 1, 9, "", "", kAtStart, "",
  "zstd's level: 1 fast, 9 small."},
 
+{"trace.time_step", duration, "8 ns", 1, 65'536, "ns", "", kAtStart, "",
+ "Times are rounded to at most this (a power of two), and to at most 1/256 of the median duration; 1 ns: not at all."},
 {"profile.enabled", boolean, "true", 0, 0, "", "", kAtStart, "P2P_ENABLE_PROFILING",
  "Keep phases and call sites."},
 {"profile.level", choice, "comprehensive", 0, 0, "", "basic detailed comprehensive", kAtStart, "P2P_PROFILING_LEVEL",

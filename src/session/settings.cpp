@@ -1,6 +1,7 @@
 #include "session/settings.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdlib>
 
@@ -104,6 +105,8 @@ TraceSettings trace_settings(const Config& config) {
   settings.flush_interval_ns = config.duration_ns("trace.flush_interval");
   settings.summary_interval_ns = config.duration_ns("trace.summary_interval");
   settings.compression = number<int>(config, "trace.compression");
+  settings.time_step_ns = static_cast<std::uint32_t>(
+      std::bit_floor(static_cast<std::uint64_t>(config.duration_ns("trace.time_step"))));
   return settings;
 }
 

@@ -17,7 +17,8 @@ struct TraceSettings {
   std::string dir;              // where recordings go that are given no path
   std::uint32_t chunk_operations = 65536;
   std::int64_t flush_interval_ns = 1'000'000'000, summary_interval_ns = 10'000'000'000;
-  int compression = 1;  // zstd's level
+  int compression = 1;             // zstd's level
+  std::uint32_t time_step_ns = 8;  // a power of two
 };
 
 MonitorOptions monitor_options(const Config& config);  // sessions and dirs are left to the caller

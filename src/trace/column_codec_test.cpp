@@ -68,12 +68,12 @@ TEST(ColumnCodec, NoticesEveryFlippedBit) {
   writer.add(3, values, Texture::noise);
   std::vector<std::uint8_t> body(writer.body().begin(), writer.body().end());
   for (std::size_t at = 0; at < body.size(); ++at) {
-    body[at] ^= 1U << (at % 8);
+    body[at] = static_cast<std::uint8_t>(body[at] ^ 1U << (at % 8));
     const auto reader =
         ColumnReader::open(writer.columns(), writer.streams(), SectionBytes::in_memory(body), 0);
     ASSERT_TRUE(reader);
     EXPECT_FALSE(reader->values(3, 300));
-    body[at] ^= 1U << (at % 8);
+    body[at] = static_cast<std::uint8_t>(body[at] ^ 1U << (at % 8));
   }
 }
 

@@ -312,8 +312,9 @@ void OpsChunk::State::assemble(std::vector<Op>& out) {
   std::vector<std::uint32_t> order(head.operations);
   std::iota(order.begin(), order.end(), 0U);
   const auto begin = [&](std::uint32_t i) { return static_cast<std::int64_t>((*values[1])[i]); };
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::uint32_t a, std::uint32_t b) { return begin(a) < begin(b); });
+  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+    return begin(a) != begin(b) ? begin(a) < begin(b) : a < b;
+  });
   out.resize(head.operations);
   for (std::size_t at = 0; at < out.size(); ++at) {
     const std::uint32_t i = order[at];

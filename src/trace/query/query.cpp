@@ -1,5 +1,6 @@
 #include "trace/query/query.hpp"
 
+#include "trace/query/duckdb_engine.hpp"
 #include "trace/query/fast_path.hpp"
 #include "trace/query/sqlite_engine.hpp"
 
@@ -10,10 +11,7 @@ Result<QueryStats> query(const TraceReader& trace, const std::string& sql, Query
   if (engine == QueryEngine::automatic) {
     if (auto answered = query_columns(trace, sql, callbacks)) return std::move(*answered);
   }
-  if (engine == QueryEngine::duckdb) {
-    return Error{ErrorCode::unsupported,
-                 "DuckDB was not found; get it with: ./dev deps --all, or use --engine sqlite"};
-  }
+  if (engine == QueryEngine::duckdb) return query_duckdb(trace, sql, callbacks);
   return query_sqlite(trace, sql, callbacks);
 }
 

@@ -1,5 +1,8 @@
 #include "trace/query/small_tables.hpp"
 
+#include <algorithm>
+#include <cctype>
+
 #include <fmt/format.h>
 
 namespace peerscope {
@@ -141,6 +144,11 @@ constexpr SmallTable kTables[] = {
 }  // namespace
 
 std::span<const SmallTable> small_tables() { return kTables; }
+
+bool mentions(const std::string& sql, std::string_view table) {
+  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+  return std::search(sql.begin(), sql.end(), table.begin(), table.end(), same) != sql.end();
+}
 
 // The rank that came last: begin and rank as text that sorts by begin.
 const char* const kCollectivesView =

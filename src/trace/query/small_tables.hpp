@@ -20,6 +20,9 @@ struct SmallTable {
 
 std::span<const SmallTable> small_tables();
 
+// Whether a question may be about a table: only then it is filled.
+bool mentions(const std::string& sql, std::string_view table);
+
 // The view of collectives over `ops`.
 extern const char* const kCollectivesView;
 

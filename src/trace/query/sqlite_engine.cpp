@@ -1,7 +1,6 @@
 #include "trace/query/sqlite_engine.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cstring>
 #include <memory>
 
@@ -55,11 +54,6 @@ void bind(sqlite3_stmt* statement, int at, const SqlValue& value) {
     default:
       sqlite3_bind_null(statement, at);
   }
-}
-
-bool mentions(const std::string& sql, std::string_view word) {
-  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
-  return std::search(sql.begin(), sql.end(), word.begin(), word.end(), same) != sql.end();
 }
 
 // A table that the query does not name stays empty.
