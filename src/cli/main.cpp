@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "cli/commands.hpp"
 #include "peerscope/peerscope.h"
@@ -86,6 +87,10 @@ int run(const std::vector<std::string>& words) {
 }  // namespace peerscope
 
 int main(int count, char** words) {
+  // Columns of half a megabyte come and go by the thousand: without this each is mapped, touched
+  // for the first time and unmapped again.
+  mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
   try {
     return peerscope::run({words + 1, words + count});
   } catch (const std::exception& error) {

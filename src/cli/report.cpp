@@ -29,7 +29,8 @@ void print(const Snapshot& snapshot, const ReportOptions& options) {
     return;
   }
   const Style style = terminal_style();
-  if (!options.quiet && !snapshot.processes.empty())
+  // What was imported has no session to speak of.
+  if (!options.quiet && !snapshot.processes.empty() && !snapshot.processes.front().session.empty())
     fmt::print("{}\n", sessions_table(snapshot, style));
   fmt::print("{}", options.quiet ? verdict(snapshot, style) : report(snapshot, style));
 }
@@ -63,6 +64,17 @@ int report_file(const ReportOptions& options, const Config& config) {
         "peerscope report: the figures are those of the first {} of {} operations; with --full "
         "all are read again\n",
         format_count(trace->summary_operations()), format_count(trace->operations()));
+  }
+  constexpr std::uint64_t kReadAtOnce = 5'000'000;  // a third of a second
+  if (!snapshot && !options.full && trace->operations() > kReadAtOnce) {
+    snapshot = snapshot_from_statistics(*trace, monitor_options(config));
+    if (snapshot && !options.json) {
+      fmt::print(
+          "{}\n  From the file's statistics. Ranks and findings need every operation: peerscope "
+          "report --full {}\n",
+          operations_table(*snapshot, terminal_style()), options.wanted);
+      return 0;
+    }
   }
   if (!snapshot) {
     Progress progress("reading " + options.wanted, trace->operations());

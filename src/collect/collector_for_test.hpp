@@ -45,12 +45,6 @@ class Keeper : public Sink {
   std::vector<ControlEvent> controls;
 };
 
-inline CollectorOptions all_of(const RuntimeDir& dir) {
-  CollectorOptions options;
-  options.dirs = {dir.path()};
-  return options;
-}
-
 // A collector of one directory, and what it has delivered.
 struct Reader {
   static CollectorOptions options_in(const RuntimeDir& dir) {
@@ -58,7 +52,7 @@ struct Reader {
     options.dirs = {dir.path()};
     return options;
   }
-  explicit Reader(const RuntimeDir& dir) : Reader(all_of(dir)) {}
+  explicit Reader(const RuntimeDir& dir) : Reader(options_in(dir)) {}
   explicit Reader(CollectorOptions options) : collector(std::move(options), keeper) {}
 
   void poll_all() {

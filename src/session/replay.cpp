@@ -105,13 +105,11 @@ ProcessView view_of(const TraceProcess& process) {
 
 }  // namespace
 
-Snapshot Replay::finish(const TraceMeta& meta) {
-  State& state = *state_;
-  state.joiner.flush_all();
-  Snapshot snapshot;
-  snapshot.now_ns = state.now_ns == INT64_MIN ? 0 : state.now_ns;
+namespace {
+
+// What the description of the session gives.
+void add_meta(const TraceMeta& meta, Snapshot& snapshot) {
   snapshot.real_offset_ns = meta.clock.real_offset_ns;
-  snapshot.aggregates = state.aggregator.snapshot(snapshot.now_ns);
   for (const TraceProcess& process : meta.processes) {
     snapshot.processes.push_back(view_of(process));
     snapshot.processes.back().last_sign_ns = snapshot.now_ns;
@@ -119,10 +117,21 @@ Snapshot Replay::finish(const TraceMeta& meta) {
   }
   for (const TraceComm& comm : meta.communicators)
     snapshot.communicators.push_back({comm.id, comm.name});
-  state.add_details(meta, snapshot);
   snapshot.overhead_fraction = meta.overhead_fraction;
   snapshot.lost = meta.lost;
   snapshot.dropped = meta.dropped;
+}
+
+}  // namespace
+
+Snapshot Replay::finish(const TraceMeta& meta) {
+  State& state = *state_;
+  state.joiner.flush_all();
+  Snapshot snapshot;
+  snapshot.now_ns = state.now_ns == INT64_MIN ? 0 : state.now_ns;
+  snapshot.aggregates = state.aggregator.snapshot(snapshot.now_ns);
+  add_meta(meta, snapshot);
+  state.add_details(meta, snapshot);
   snapshot.findings = detect(snapshot, state.options.detect);
   return snapshot;
 }
@@ -151,6 +160,75 @@ std::optional<Snapshot> stored_snapshot(const TraceReader& trace) {
   if (!text) return std::nullopt;
   auto snapshot = parse_summary(*text);
   return snapshot ? std::optional(std::move(*snapshot)) : std::nullopt;
+}
+
+namespace {
+
+// One (kind, algorithm, size class) of a file's statistics.
+struct Pile {
+  std::uint64_t count = 0, bytes = 0, errors = 0;
+  Op op;  // what its operations have in common
+};
+using Piles = std::map<std::tuple<Kind, Algorithm, std::uint32_t>, Pile>;
+
+Piles piles_of(const Rollup& rollup) {
+  Piles piles;
+  for (const ChunkCell& cell : rollup.cells) {
+    const Op op = rollup.shapes[cell.shape].op();
+    if (op.device_only) continue;
+    Pile& pile = piles[{op.kind, op.algorithm, cell.size_class}];
+    const std::uint16_t ranks = std::max(pile.op.ranks, op.ranks);
+    pile.op = op;
+    pile.op.ranks = ranks;
+    pile.count += cell.count;
+    pile.bytes += cell.bytes;
+    pile.errors += op.status != OpStatus::ok ? cell.count : 0;
+  }
+  return piles;
+}
+
+// As many operations as a bucket holds, as one that stands for them all.
+void add(Aggregator& aggregator, Op op, std::uint64_t count, std::int64_t host_ns) {
+  op.host_duration_ns = host_ns;
+  for (; count > 0; count -= op.weight) {
+    op.weight = static_cast<std::uint32_t>(std::min<std::uint64_t>(count, UINT32_MAX));
+    aggregator.add({&op, 1});
+  }
+}
+
+}  // namespace
+
+std::optional<Snapshot> snapshot_from_statistics(const TraceReader& trace,
+                                                 const MonitorOptions& options) {
+  const Rollup* rollup = trace.rollup();
+  if (rollup == nullptr || trace.chunks().empty()) return std::nullopt;
+  Aggregator aggregator(options.aggregate);
+  std::int64_t last_ns = INT64_MIN;
+  for (const ChunkInfo& chunk : trace.chunks()) last_ns = std::max(last_ns, chunk.last_ns);
+  aggregator.advance(last_ns);
+  Piles piles = piles_of(*rollup);
+  for (const ChunkSeries& series : rollup->series) {
+    const auto found = piles.find({series.kind, series.algorithm, series.size_class});
+    if (found == piles.end() || series.device) continue;
+    Pile& pile = found->second;
+    Op op = pile.op;
+    op.begin_ns = last_ns;
+    op.bytes = pile.count > 0 ? pile.bytes / pile.count : 0;
+    for (const auto& [bucket, count] : series.buckets) {
+      const auto host_ns = static_cast<std::int64_t>(duration_bucket_middle(bucket));
+      const std::uint64_t failed = std::min(count, pile.errors);
+      op.status = OpStatus::error;
+      add(aggregator, op, failed, host_ns);
+      op.status = OpStatus::ok;
+      add(aggregator, op, count - failed, host_ns);
+      pile.errors -= failed;
+    }
+  }
+  Snapshot snapshot;
+  snapshot.now_ns = last_ns;
+  snapshot.aggregates = aggregator.snapshot(last_ns);
+  add_meta(trace.meta(), snapshot);
+  return snapshot;
 }
 
 }  // namespace peerscope

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 
 #include "analyze/detect/detect.hpp"
 #include "analyze/snapshot.hpp"
@@ -37,5 +39,9 @@ Result<Snapshot> replay(const TraceReader& trace, const MonitorOptions& options,
 // What its writer knew at the end, where that covers all of the file; else what can be said from
 // the last time it was stored. Empty if there is nothing stored.
 std::optional<Snapshot> stored_snapshot(const TraceReader& trace);
+
+// What a closed file's statistics say at once: counts, sizes and durations by operation. Ranks,
+// collectives and findings need every operation: replay(). Empty where the file has none.
+std::optional<Snapshot> snapshot_from_statistics(const TraceReader& trace, const MonitorOptions& options);
 
 }  // namespace peerscope

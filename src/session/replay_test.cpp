@@ -59,6 +59,23 @@ TEST(Replay, FindsInAFileWhatIsFoundLive) {
   EXPECT_EQ(snapshot.aggregates->totals.collectives, 2000u);
 }
 
+TEST(Replay, StatisticsSayAtOnceWhatNeedsNoOrder) {
+  std::vector<Op> ops = ranks_at_work(2000, 2, 300'000, 0, 3);
+  ops[5].status = OpStatus::error;
+  const SmallTrace slow(ops, 1000);
+  const TraceReader trace = slow.open();
+  const auto quick = snapshot_from_statistics(trace, {});
+  ASSERT_TRUE(quick);
+  const Snapshot whole = replay_all(trace);
+  const OperationStats& a = quick->aggregates->operations.at(0).windows.in(Window::all);
+  const OperationStats& b = whole.aggregates->operations.at(0).windows.in(Window::all);
+  EXPECT_EQ(a.count, b.count);
+  EXPECT_EQ(a.bytes, b.bytes);
+  EXPECT_EQ(a.errors, b.errors);
+  EXPECT_NEAR(a.host.p50_ns, b.host.p50_ns, b.host.p50_ns / 8);
+  EXPECT_NEAR(a.host.p99_ns, b.host.p99_ns, b.host.p99_ns / 8);
+}
+
 TEST(Summary, ComesBackAsItWas) {
   const SmallTrace slow(ranks_at_work(2000, 2, 300'000, 0, 3));
   Snapshot snapshot = replay_all(slow.open());

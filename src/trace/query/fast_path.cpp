@@ -72,6 +72,43 @@ bool holds(const SimpleCondition& condition, const SqlValue& value) {
   return false;
 }
 
+// A condition on a number of each row, as a range.
+struct RowRange {
+  Measure measure = kBytes;
+  std::int64_t least = INT64_MIN, most = INT64_MAX;
+
+  [[nodiscard]] bool holds(std::int64_t value) const { return value >= least && value <= most; }
+};
+
+// Empty: it is no range (<>, IN).
+std::optional<RowRange> range_of(const SimpleCondition& condition) {
+  if (condition.values.size() != 1) return std::nullopt;
+  const std::int64_t at = std::get<1>(condition.values[0]);
+  RowRange range{*measure_of(condition.column), INT64_MIN, INT64_MAX};
+  switch (condition.comparison) {
+    case Comparison::eq:
+      range.least = range.most = at;
+      return range;
+    case Comparison::lt:
+      if (at == INT64_MIN) return std::nullopt;
+      range.most = at - 1;
+      return range;
+    case Comparison::le:
+      range.most = at;
+      return range;
+    case Comparison::gt:
+      if (at == INT64_MAX) return std::nullopt;
+      range.least = at + 1;
+      return range;
+    case Comparison::ge:
+      range.least = at;
+      return range;
+    case Comparison::ne:
+      break;
+  }
+  return std::nullopt;
+}
+
 class Execution {
  public:
   Execution(const TraceReader& trace, const SimpleQuery& query, const QueryCallbacks& callbacks)
@@ -80,7 +117,11 @@ class Execution {
       if (item.column && item.aggregate != Aggregate::none) note_use(item);
     }
     for (const SimpleCondition& condition : query.conditions) {
-      if (!is_of_shape(condition.column)) by_row_.push_back(&condition);
+      if (is_of_shape(condition.column)) continue;
+      by_row_.push_back(&condition);
+      const auto range = range_of(condition);
+      if (range) ranges_.push_back(*range);
+      only_ranges_ = only_ranges_ && range.has_value();
     }
   }
 
@@ -108,7 +149,7 @@ class Execution {
       if (!may_hold(trace_.chunks()[i])) continue;
       auto chunk = trace_.chunk(i);
       if (!chunk) return chunk.error();
-      if (find_groups(chunk->shapes())) add_chunk(*chunk);
+      if (find_groups(chunk->shapes())) add_chunk(*chunk, trace_.chunks()[i]);
       if (!chunk->status()) return chunk->status();
     }
     return Done{};
@@ -219,9 +260,21 @@ class Execution {
     to.max = std::max(to.max, static_cast<std::int64_t>(max));
   }
 
-  void add_chunk(OpsChunk& chunk) {
+  // Conditions that a whole chunk fulfils need not be asked of its rows.
+  void choose_ranges(const ChunkInfo& info) {
+    asked_.clear();
+    for (const RowRange& range : ranges_) {
+      const bool all =
+          range.measure == kBegin && range.holds(info.first_ns) && range.holds(info.last_ns);
+      if (!all) asked_.push_back(range);
+    }
+  }
+
+  void add_chunk(OpsChunk& chunk, const ChunkInfo& info) {
     read_ += chunk.size();
-    if (by_row_.empty() && query_.groups.empty() && only_bytes_sum() && add_packed(chunk)) return;
+    choose_ranges(info);
+    const bool every_row = only_ranges_ && asked_.empty();
+    if (every_row && query_.groups.empty() && only_bytes_sum() && add_packed(chunk)) return;
     const auto index = chunk.shape_index();
     std::array<std::span<const std::int64_t>, kMeasures> values;
     const auto load = [&](Measure measure) { values[measure] = column_of(chunk, measure); };
@@ -263,11 +316,18 @@ class Execution {
 
   [[nodiscard]] bool row_passes(const std::array<std::span<const std::int64_t>, kMeasures>& values,
                                 std::size_t i) const {
+    const auto unknown = [](Measure measure, std::int64_t value) {
+      return value == kUnknownNs && (measure == kHost || measure == kDevice);
+    };
+    for (const RowRange& range : asked_) {
+      const std::int64_t value = values[range.measure][i];
+      if (!range.holds(value) || unknown(range.measure, value)) return false;
+    }
+    if (only_ranges_) return true;
     for (const SimpleCondition* condition : by_row_) {
       const Measure measure = *measure_of(condition->column);
       const std::int64_t value = values[measure][i];
-      if (value == kUnknownNs && (measure == kHost || measure == kDevice)) return false;
-      if (!holds(*condition, value)) return false;
+      if (unknown(measure, value) || !holds(*condition, value)) return false;
     }
     return true;
   }
@@ -352,6 +412,8 @@ class Execution {
   std::array<bool, kMeasures> uses_{};
   bool statistics_suffice_ = true;
   std::vector<const SimpleCondition*> by_row_;
+  std::vector<RowRange> ranges_, asked_;  // those of them that are ranges; of this chunk
+  bool only_ranges_ = true;
   std::vector<std::int32_t> group_of_shape_;
   std::vector<std::int64_t> bytes_;
   std::vector<Group> groups_;
