@@ -13,10 +13,10 @@ work=$(mktemp -d /dev/shm/peerscope-bench-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 say() { echo "bench: $*" >&2; }
 
-say "all figures, 8 million operations, 7 rounds"
-"$p" bench trace -n 8 --rounds 7 --json >"$work/figures.json"
+say "all figures, 4 million operations, 5 rounds"
+"$p" bench trace -n 4 --rounds 5 --json >"$work/figures.json"
 say "Google Benchmark, part by part"
-"$build/bin/trace_bench" --benchmark_repetitions=5 --benchmark_min_time=0.3 --benchmark_format=json >"$work/parts.json" 2>/dev/null
+"$build/bin/trace_bench" --benchmark_repetitions=3 --benchmark_min_time=0.1 --benchmark_format=json >"$work/parts.json" 2>/dev/null
 say "a file of 100 million operations"
 "$p" bench trace -n 100 --keep "$work/big.pscope"
 "$p" info "$work/big.pscope" --json >"$work/info.json"

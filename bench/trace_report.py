@@ -57,7 +57,7 @@ csv, copy = timed("csv"), timed("copy")
 print(f"""
 CSV export of 4 million operations: {csv[0]:.2f} s; copying the file that it made: {copy[0]:.2f} s; {csv[0] / copy[0]:.1f} times (goal: 3).
 
-Part by part (Google Benchmark, medians of five; items are operations):
+Part by part (Google Benchmark, medians of three; items are operations):
 
 | | M/s |
 |---|---|""")
