@@ -232,6 +232,8 @@ TEST_F(Layers, WhatIsNoTomlIsRefusedWithLineAndColumn) {
   EXPECT_THAT(error("[monitor]\nlevel = \"basic\n"),
               testing::StartsWith("/cwd/peerscope.toml:2:15: this is not TOML: "));
   EXPECT_THAT(error("[)"), testing::StartsWith("/cwd/peerscope.toml:1:2: this is not TOML: "));
+  EXPECT_THAT(error("é = 1"), testing::StartsWith("/cwd/peerscope.toml:1:1: this is not TOML: "));
+  EXPECT_THAT(error("a é"), testing::StartsWith("/cwd/peerscope.toml:1:3: this is not TOML: "));
   EXPECT_THAT(error("a = 1\na = 2\n"), testing::StartsWith("/cwd/peerscope.toml:2:"));
 }
 

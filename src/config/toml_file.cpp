@@ -5,14 +5,24 @@
 
 #include <fmt/format.h>
 
-// toml++ 3.3 asserts, and with NDEBUG assumes, that a key begins as a key does, before it finds out:
-// "[)" would abort, or do anything. Without either it says what is wrong.
+// toml++ 3.3 asserts, and with NDEBUG assumes, what a text may break: that a key begins as a key does
+// ("[)"), that no letter from U+00A1 to U+0499 is asked whether it is white space ("é = 1"). Without
+// that it goes on and says what is wrong. Its macros are set before its headers use them.
 #undef NDEBUG
 #define TOML_ASSERT(expression) static_assert(true)
 #define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
+// clang-format off: in this order
+#include <toml++/impl/preprocessor.h>
+#include <toml++/impl/forward_declarations.h>
+#undef TOML_UNREACHABLE
+#define TOML_UNREACHABLE return false
+#include <toml++/impl/unicode.h>
+#undef TOML_UNREACHABLE
+#define TOML_UNREACHABLE __builtin_unreachable()
 #include <toml++/toml.h>
+// clang-format on
 
 namespace peerscope {
 namespace {
