@@ -1,4 +1,6 @@
 // Any text as a question. Where both the fast path and SQLite answer, they have to agree.
+#include <algorithm>
+#include <cctype>
 #include <cstdint>
 #include <cstdlib>
 
@@ -37,6 +39,14 @@ Answer ask(const TraceReader& trace, const std::string& sql, QueryEngine engine)
   return answer;
 }
 
+// Which rows a limit leaves is open where the order is.
+bool has_limit(const std::string& sql) {
+  static constexpr std::string_view kWord = "limit";
+  return std::search(sql.begin(), sql.end(), kWord.begin(), kWord.end(), [](char a, char b) {
+           return std::tolower(static_cast<unsigned char>(a)) == b;
+         }) != sql.end();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -44,9 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const TraceReader trace = small.open();
   const std::string sql(reinterpret_cast<const char*>(data), std::min<std::size_t>(size, 2000));
   const Answer quick = ask(trace, sql, QueryEngine::automatic);
-  if (!quick.good || quick.engine == "sqlite" || sql.find("imit") != std::string::npos ||
-      sql.find("IMIT") != std::string::npos)
-    return 0;
+  if (!quick.good || quick.engine == "sqlite" || has_limit(sql)) return 0;
   const Answer slow = ask(trace, sql, QueryEngine::sqlite);
   if (!slow.good || slow.rows != quick.rows) std::abort();
   return 0;

@@ -259,7 +259,8 @@ TEST(Query, SimpleQuestionsAreOnlyThoseThatAreUnderstoodWhole) {
         "SELECT count(*) FROM ops WHERE rank='1'", "SELECT count(*) FROM ops WHERE operation=3",
         "SELECT sum(rank) FROM ops", "SELECT count(*) FROM ops GROUP BY bytes",
         "SELECT count(*) FROM ops -- comment", "SELECT count(*) FROM ops HAVING 1",
-        "SELECT count(*) FROM ops WHERE operation = 'a", ""})
+        "SELECT count(*) FROM ops WHERE operation = 'a", "SELECT count(*",
+        "SELECT count(*)\v FROM ops", "SELECT count(*) AS order FROM ops", ""})
     EXPECT_FALSE(parse_simple(other)) << other;
 }
 

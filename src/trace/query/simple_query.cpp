@@ -4,6 +4,8 @@
 #include <cctype>
 #include <charconv>
 
+#include <sqlite3.h>
+
 namespace peerscope {
 namespace {
 
@@ -35,8 +37,8 @@ class Tokens {
  private:
   void next() {
     now_ = {};
-    while (!rest_.empty() && std::isspace(static_cast<unsigned char>(rest_[0])) != 0)
-      rest_.remove_prefix(1);
+    // Not isspace: to SQLite a vertical tab is no space.
+    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\n\f\r"), rest_.size()));
     if (rest_.empty()) return;
     const auto c = static_cast<unsigned char>(rest_[0]);
     if (std::isalpha(c) != 0 || c == '_') return word();
@@ -87,6 +89,11 @@ class Tokens {
   Token now_;
 };
 
+// Of SQL: no name unless it is quoted. Some of them SQLite would take; it is asked then.
+bool is_keyword(std::string_view word) {
+  return sqlite3_keyword_check(word.data(), static_cast<int>(word.size())) != 0;
+}
+
 class Parser {
  public:
   explicit Parser(std::string_view sql) : sql_(sql), tokens_(sql) {}
@@ -113,8 +120,9 @@ class Parser {
       const char* end = begin + first.source.size();
       if (tokens_.take("(")) {
         if (!aggregate(first.text, item)) return false;
-        end = tokens_.now().source.data() + 1;
+        const char* bracket = tokens_.now().source.data();  // null at the end of the text
         if (!tokens_.take(")")) return false;
+        end = bracket + 1;
       } else {
         item.column = find_ops_column(first.text);
         if (!item.column) return false;
@@ -122,8 +130,9 @@ class Parser {
       }
       item.title = end == nullptr ? info(*item.column).name : std::string(begin, end);
       if (tokens_.take("as")) {
-        if (tokens_.now().type != TokenType::word) return false;
-        item.title = tokens_.take().source;
+        const Token title = tokens_.take();
+        if (title.type != TokenType::word || is_keyword(title.source)) return false;
+        item.title = title.source;
       }
       query_.items.push_back(std::move(item));
     } while (tokens_.take(","));
@@ -292,7 +301,8 @@ class Parser {
 }  // namespace
 
 std::optional<SimpleQuery> parse_simple(std::string_view sql) {
-  if (sql.size() > 64 * 1024) return std::nullopt;
+  // SQLite's text ends at a zero.
+  if (sql.size() > 64 * 1024 || sql.find('\0') != std::string_view::npos) return std::nullopt;
   return Parser(sql).parse();
 }
 
