@@ -19,7 +19,7 @@ std::string leaf_of(const KeySpec& key) {
 
 // "one of ..." beside what every value of the type looks like.
 std::string takes(const KeySpec& key) {
-  const std::string choices = fmt::format("{}", fmt::join(words_of(key.choices), ", "));
+  std::string choices = fmt::format("{}", fmt::join(words_of(key.choices), ", "));
   switch (key.type) {
     case ValueType::boolean:
       return "true, false";

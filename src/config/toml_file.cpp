@@ -116,7 +116,7 @@ Result<std::vector<Assignment>> read_toml(std::string_view text, const std::stri
   Walk walk{name, {}, std::nullopt};
   walk.table(parsed.table(), "");
   if (walk.error) return *walk.error;
-  std::stable_sort(walk.found.begin(), walk.found.end(), [](const auto& a, const auto& b) {
+  std::sort(walk.found.begin(), walk.found.end(), [](const auto& a, const auto& b) {
     return a.begin.line != b.begin.line ? a.begin.line < b.begin.line
                                         : a.begin.column < b.begin.column;
   });

@@ -42,6 +42,7 @@ std::optional<Snapshot> stored_snapshot(const TraceReader& trace);
 
 // What a closed file's statistics say at once: counts, sizes and durations by operation. Ranks,
 // collectives and findings need every operation: replay(). Empty where the file has none.
-std::optional<Snapshot> snapshot_from_statistics(const TraceReader& trace, const MonitorOptions& options);
+std::optional<Snapshot> snapshot_from_statistics(const TraceReader& trace,
+                                                 const MonitorOptions& options);
 
 }  // namespace peerscope

@@ -8,44 +8,14 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "trace/small_trace_for_test.hpp"
+#include "trace/export/export_for_test.hpp"
 
 namespace peerscope {
 namespace {
 
 using nlohmann::json;
+using testing::AllOf;
 using testing::HasSubstr;
-
-class StringSink final : public ByteSink {
- public:
-  void write(std::string_view bytes) override { text += bytes; }
-  Status finish() override { return Done{}; }
-  std::string text;
-};
-
-struct Exported {
-  std::string text;
-  ExportCounts counts;
-};
-
-Exported run(const SmallTrace& trace, const char* format, const OpFilter& filter = {}) {
-  StringSink sink;
-  ExportOptions options;
-  options.filter = filter;
-  const auto counts = find_exporter(format)->run(trace.open(), options, sink);
-  EXPECT_TRUE(counts) << (counts ? "" : counts.error().message);
-  return {sink.text, counts ? *counts : ExportCounts{}};
-}
-
-std::vector<std::string> lines(const std::string& text) {
-  std::vector<std::string> all;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    all.push_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return all;
-}
 
 // Fields of one line of CSV.
 std::vector<std::string> fields(const std::string& line) {
@@ -69,7 +39,7 @@ TEST(Export, EveryFormatWritesEveryOperationThatItCanHold) {
   const std::vector<Op> ops = SmallTrace::collectives(40);
   const SmallTrace trace(ops, 37);
   for (const Exporter& exporter : exporters()) {
-    if (std::string(exporter.name) == "parquet") continue;
+    if (std::string(exporter.name) == "parquet") continue;  // needs DuckDB
     EXPECT_EQ(run(trace, exporter.name).counts.operations, ops.size()) << exporter.name;
   }
   EXPECT_EQ(find_exporter("nonsense"), nullptr);
@@ -141,10 +111,10 @@ TEST(Export, ChromeHasWhatKinetoWrites) {
   const json whole = json::parse(run(SmallTrace(ops), "chrome").text);
   std::size_t kernels = 0, calls = 0, flows = 0;
   for (const json& event : whole["traceEvents"]) {
-    if (event["ph"] == "s" || event["ph"] == "f") ++flows;
+    if (event["ph"] == "s" || event["ph"] == "t" || event["ph"] == "f") ++flows;
     if (event["ph"] != "X") continue;
     const std::string category = event["cat"];
-    calls += category == "cpu_op" ? 1 : 0;
+    calls += category == "cuda_runtime" ? 1 : 0;
     if (category != "kernel") continue;
     ++kernels;
     EXPECT_EQ(event["name"].get<std::string>().rfind("ncclDevKernel_", 0), 0u);
@@ -179,129 +149,80 @@ TEST(Export, InspectorCountsSizesAsNcclDoes) {
   EXPECT_EQ(gathers, 4u);
 }
 
-// ---- Perfetto, read by a decoder of its own ----------------------------------------------------
+TEST(Export, ChromeArrowsRunThroughTheRanksInTheOrderOfTheirTimes) {
+  const json whole = json::parse(run(SmallTrace(SmallTrace::collectives(3)), "chrome").text);
+  std::map<std::uint64_t, std::vector<std::pair<double, std::string>>> arrows;
+  for (const json& event : whole["traceEvents"]) {
+    if (event.value("cat", "") == "collective")
+      arrows[event["id"]].emplace_back(event["ts"], event["ph"]);
+  }
+  ASSERT_EQ(arrows.size(), 3u);
+  for (const auto& [id, points] : arrows) {
+    ASSERT_EQ(points.size(), 4u);
+    EXPECT_TRUE(std::is_sorted(points.begin(), points.end()));
+    EXPECT_EQ(points[0].second + points[1].second + points[2].second + points[3].second, "sttf");
+  }
+}
 
-struct Field {
-  unsigned number = 0;
-  std::uint64_t value = 0;
-  std::string_view bytes;
-};
+TEST(Export, ChromeJoinsALaunchToDeviceTimesThatComeByThemselves) {
+  const json whole = json::parse(run(SmallTrace(mixed_operations()), "chrome").text);
+  std::map<std::uint64_t, std::string> seen;
+  for (const json& event : whole["traceEvents"]) {
+    if (event["ph"] != "X" || event["args"]["Seq"] != 8) continue;
+    seen[event["args"]["correlation"]] += event["cat"].get<std::string>() + ";";
+    EXPECT_EQ(event["cat"] == "kernel", event["args"].contains("stream"));  // HTA tells them by it
+  }
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_EQ(seen.begin()->second, "cuda_runtime;kernel;");
+}
 
-std::vector<Field> decode(std::string_view in) {
-  std::vector<Field> fields;
-  const auto varint = [&] {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0;; shift += 7) {
-      const auto byte = static_cast<unsigned char>(in[0]);
-      in.remove_prefix(1);
-      value |= std::uint64_t{byte & 0x7Fu} << shift;
-      if ((byte & 0x80) == 0) return value;
-    }
+TEST(Export, InspectorLeavesOutWhatHasNoPlaceThere) {
+  const Exported exported = run(SmallTrace(mixed_operations()), "inspector");
+  // All but the enqueue, whose time nobody knows, and the copy.
+  EXPECT_EQ(exported.counts.operations, mixed_operations().size() - 2);
+  EXPECT_EQ(lines(exported.text).size(), mixed_operations().size() - 2);
+  EXPECT_THAT(exported.text, HasSubstr(R"("p2p_perf":{"p2p":"Send","p2p_sn":7,"p2p_peer":1,)"));
+}
+
+TEST(Export, LosesNoDigit) {
+  const SmallTrace trace(mixed_operations());
+  EXPECT_THAT(run(trace, "csv").text, HasSubstr("9007199254740993,9007199254740994,1,,,copy"));
+  for (const char* format : {"json", "jsonl"}) {
+    EXPECT_THAT(run(trace, format).text, AllOf(HasSubstr(R"("begin_ns":9007199254740993,)"),
+                                               HasSubstr(R"("bytes":18446744073709551615,)")))
+        << format;
+  }
+  EXPECT_THAT(run(trace, "chrome").text, HasSubstr(R"("ts":9007199254740.993,"dur":0.001)"));
+}
+
+TEST(Export, MarksAreFilteredWithTheirOperations) {
+  const SmallTrace trace(SmallTrace::collectives(4));
+  OpFilter filter;
+  filter.rank = 1;
+  EXPECT_EQ(run(trace, "jsonl", filter).counts.marks, 2u);  // rank 1's, and the process's event
+  filter.from_ns = 1150;
+  EXPECT_EQ(run(trace, "jsonl", filter).counts.marks, 1u);
+}
+
+TEST(Export, TellsItsProgressAndGivesTheSinkLargeBlocks) {
+  class Blocks final : public ByteSink {
+   public:
+    void write(std::string_view bytes) override { sizes.push_back(bytes.size()); }
+    Status finish() override { return Done{}; }
+    std::vector<std::size_t> sizes;
   };
-  while (!in.empty()) {
-    Field field;
-    const std::uint64_t key = varint();
-    field.number = static_cast<unsigned>(key >> 3);
-    if ((key & 7) == 0) field.value = varint();
-    if ((key & 7) == 1) {
-      std::memcpy(&field.value, in.data(), 8);
-      in.remove_prefix(8);
-    }
-    if ((key & 7) == 2) {
-      const std::uint64_t n = varint();
-      field.bytes = in.substr(0, n);
-      in.remove_prefix(n);
-    }
-    fields.push_back(field);
+  const SmallTrace trace(SmallTrace::collectives(2000), 1000);
+  for (const char* format : {"csv", "json", "jsonl", "xml", "chrome", "perfetto", "inspector"}) {
+    Blocks blocks;
+    ExportOptions options;
+    std::vector<std::uint64_t> done;
+    options.progress = [&](std::uint64_t operations) { done.push_back(operations); };
+    ASSERT_TRUE(find_exporter(format)->run(trace.open(), options, blocks)) << format;
+    EXPECT_EQ(done.size(), 8u) << format;
+    EXPECT_EQ(done.back(), 8000u) << format;
+    blocks.sizes.pop_back();
+    for (const std::size_t size : blocks.sizes) EXPECT_GT(size, 60u * 1024) << format;
   }
-  return fields;
-}
-
-const Field* find(const std::vector<Field>& fields, unsigned number) {
-  const auto at = std::find_if(fields.begin(), fields.end(),
-                               [&](const Field& f) { return f.number == number; });
-  return at != fields.end() ? &*at : nullptr;
-}
-
-struct Slice {
-  std::int64_t begin = 0, end = 0;
-  std::uint64_t flow = 0;
-};
-
-struct Decoded {
-  std::map<std::uint64_t, std::vector<Slice>> slices;  // by track
-  std::map<std::uint64_t, std::uint64_t> parents;
-  std::size_t counters = 0, instants = 0;
-};
-
-Decoded decode_trace(const std::string& text) {
-  Decoded out;
-  std::map<std::uint64_t, std::vector<Slice>> open;
-  for (const Field& packet : decode(text)) {
-    EXPECT_EQ(packet.number, 1u);
-    const auto body = decode(packet.bytes);
-    if (const Field* track = find(body, 60)) {
-      const auto descriptor = decode(track->bytes);
-      const Field* parent = find(descriptor, 5);
-      out.parents[find(descriptor, 1)->value] = parent != nullptr ? parent->value : 0;
-    }
-    const Field* event_field = find(body, 11);
-    if (event_field == nullptr) continue;
-    const auto event = decode(event_field->bytes);
-    const auto at = static_cast<std::int64_t>(find(body, 8)->value);
-    const std::uint64_t track = find(event, 11)->value;
-    EXPECT_TRUE(out.parents.contains(track)) << "a track that nobody described";
-    const Field* flow = find(event, 47);
-    switch (find(event, 9)->value) {
-      case 1:
-        open[track].push_back({at, 0, flow != nullptr ? flow->value : 0});
-        break;
-      case 2:
-        EXPECT_FALSE(open[track].empty());
-        open[track].back().end = at;
-        out.slices[track].push_back(open[track].back());
-        open[track].pop_back();
-        break;
-      case 3:
-        ++out.instants;
-        break;
-      default:
-        ++out.counters;
-    }
-  }
-  for (const auto& [track, left] : open) EXPECT_TRUE(left.empty());
-  return out;
-}
-
-TEST(ExportPerfetto, SlicesTimesAndFlowsAreThoseOfTheTrace) {
-  const std::vector<Op> ops = SmallTrace::collectives(30);
-  const Exported exported = run(SmallTrace(ops), "perfetto");
-  const Decoded decoded = decode_trace(exported.text);
-  std::multiset<std::pair<std::int64_t, std::int64_t>> expected, got;
-  for (const Op& op : ops) {
-    expected.insert({op.begin_ns, op.begin_ns + op.host_duration_ns});
-    if (op.device_duration_ns >= 0)
-      expected.insert({op.device_begin_ns, op.device_begin_ns + op.device_duration_ns});
-  }
-  for (const Mark& mark : SmallTrace::marks()) {
-    if (mark.duration_ns >= 0) expected.insert({mark.at_ns, mark.at_ns + mark.duration_ns});
-  }
-  std::map<std::uint64_t, std::size_t> flows;
-  for (const auto& [track, slices] : decoded.slices) {
-    std::int64_t end = INT64_MIN;
-    for (const Slice& slice : slices) {
-      got.insert({slice.begin, slice.end});
-      EXPECT_GE(slice.begin, end) << "slices of one track overlap";
-      end = slice.end;
-      if (slice.flow != 0) ++flows[slice.flow];
-    }
-  }
-  EXPECT_EQ(got, expected);
-  EXPECT_EQ(flows.size(), 30u);  // one a collective, through its four ranks
-  for (const auto& [id, count] : flows) EXPECT_EQ(count, 4u);
-  EXPECT_EQ(exported.counts.flows, ops.size());
-  EXPECT_EQ(decoded.counters, ops.size());
-  EXPECT_EQ(decoded.instants, 1u);
 }
 
 }  // namespace

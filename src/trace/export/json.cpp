@@ -2,25 +2,34 @@
 // (more than a double holds); unknown is null.
 #include <fmt/format.h>
 
+#include "trace/export/export_all.hpp"
 #include "trace/export/formats.hpp"
-#include "trace/export/op_text.hpp"
+#include "trace/export/out.hpp"
+#include "trace/export/shape_cache.hpp"
 
 namespace peerscope {
 namespace {
 
+using ShapeText = ShapeCache<std::string>;
+
+template <class T>
+std::string known(T value) {
+  return value == T::unknown ? "null" : fmt::format("\"{}\"", name(value));
+}
+
 std::string shape_text(const TraceMeta& meta, const Op& op) {
   const TraceProcess* process = meta.process(op.process);
   return fmt::format(
-      R"(,"operation":"{}","algorithm":"{}","protocol":"{}","dtype":"{}","communicator":{},)"
+      R"(,"operation":"{}","algorithm":{},"protocol":{},"dtype":{},"communicator":{},)"
       R"("comm_id":"{:#x}","rank":{},"ranks":{},"peer":{},"device":{},"stream":{},"channel":{},)"
-      R"("process":{},"pid":{},"thread":{},"weight":{},"status":"{}","backend":"{}","async":{},)"
+      R"("process":{},"pid":{},"thread":{},"weight":{},"status":"{}","backend":{},"async":{},)"
       R"("device_only":{}}})",
-      name(op.kind), name(op.algorithm), name(op.protocol), name(op.dtype),
+      name(op.kind), known(op.algorithm), known(op.protocol), known(op.dtype),
       op.comm == 0 ? "null" : json_string(meta.comm_name(op.comm)), op.comm,
-      known_text(op.rank, kNoRank, "null"), op.ranks, known_text(op.peer, kNoPeer, "null"),
-      known_text(op.device, kNoDevice, "null"), op.stream, op.channel, op.process,
-      process != nullptr ? std::to_string(process->pid) : "null", op.thread, op.weight,
-      name(op.status), name(op.backend), op.async, op.device_only);
+      known_text(op.rank, kNoRank, "null"), known_text(op.ranks, std::uint16_t{0}, "null"),
+      known_text(op.peer, kNoPeer, "null"), known_text(op.device, kNoDevice, "null"), op.stream,
+      op.channel, op.process, process != nullptr ? std::to_string(process->pid) : "null", op.thread,
+      op.weight, name(op.status), known(op.backend), op.async, op.device_only);
 }
 
 void put_ns(Out& out, std::string_view key, std::int64_t ns) {
@@ -61,20 +70,16 @@ Result<ExportCounts> export_json(const TraceReader& trace, const ExportOptions& 
   out << R"({"meta":)" << to_json_text(meta) << ",\n\"operations\":[";
   bool first = true;
   bool first_mark = true;
-  auto counts = export_all(
+  auto counts = export_each(
       trace, options,
-      [&](std::span<const Op> ops) {
-        for (const Op& op : ops) {
-          put_op(out, op, shapes, first ? "\n{" : ",\n{");
-          first = false;
-          out.pass();
-        }
+      [&](const Op& op) {
+        put_op(out, op, shapes, first ? "\n{" : ",\n{");
+        first = false;
       },
       [&](const Mark& mark) {
         if (first_mark) out << "],\n\"marks\":[";
         put_mark(out, mark, meta, first_mark ? "\n{" : ",\n{");
         first_mark = false;
-        out.pass();
         return true;
       });
   if (first_mark) out << "],\n\"marks\":[";
@@ -88,18 +93,11 @@ Result<ExportCounts> export_jsonl(const TraceReader& trace, const ExportOptions&
   Out out(sink);
   ShapeText shapes([&](const Op& op) { return shape_text(meta, op) + "\n"; });
   out << R"({"type":"meta","meta":)" << to_json_text(meta) << "}\n";
-  return export_all(
-      trace, options,
-      [&](std::span<const Op> ops) {
-        for (const Op& op : ops) {
-          put_op(out, op, shapes, R"({"type":"op",)");
-          out.pass();
-        }
-      },
+  return export_each(
+      trace, options, [&](const Op& op) { put_op(out, op, shapes, R"({"type":"op",)"); },
       [&](const Mark& mark) {
         put_mark(out, mark, meta, R"({"type":"mark",)");
         out << '\n';
-        out.pass();
         return true;
       });
 }

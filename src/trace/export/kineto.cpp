@@ -77,13 +77,18 @@ std::string upper(std::string_view text) {
   return out;
 }
 
-std::string ranks_text(const TraceMeta& meta, const Op& op) {
-  const std::uint32_t most = 4096;
+// Ranks of a communicator are counted within it: that is all there is to know here.
+std::string ranks_text(std::uint16_t ranks) {
+  constexpr std::uint16_t kMost = 4096;
   std::string text;
-  for (std::uint32_t rank = 0; rank < std::min<std::uint32_t>(op.ranks, most); ++rank)
+  for (std::uint16_t rank = 0; rank < std::min(ranks, kMost); ++rank)
     text += fmt::format("{}{}", rank == 0 ? "" : ", ", rank);
-  static_cast<void>(meta);
   return "[" + text + "]";
+}
+
+// Bytes of one element as `dtype` in the arguments counts them.
+std::uint64_t element_bytes(const Op& op) {
+  return std::max<std::uint64_t>(1, dtype_bytes(op.dtype));
 }
 
 }  // namespace
@@ -98,16 +103,28 @@ std::string kernel_name(const Op& op) {
   return text;
 }
 
-std::uint64_t kineto_element_bytes(const Op& op) {
-  return std::max<std::uint64_t>(1, dtype_bytes(op.dtype));
-}
-
 Elements elements_of(const Op& op) {
-  const std::uint64_t all = op.bytes / kineto_element_bytes(op);
+  const std::uint64_t all = op.bytes / element_bytes(op);
   const std::uint64_t share = op.ranks > 0 ? all / op.ranks : all;
   if (op.kind == Kind::all_gather) return {share, all};
   if (op.kind == Kind::reduce_scatter) return {all, share};
   return {all, all};
+}
+
+std::string kineto_distributed_info(const TraceMeta& meta, std::uint16_t rank) {
+  std::size_t most = 1;
+  std::string groups;
+  for (const TraceComm& comm : meta.communicators) {
+    most = std::max<std::size_t>(most, comm.ranks);
+    groups +=
+        fmt::format(R"({}{{"pg_name":"{:#x}","pg_desc":{},"backend_config":"{}","pg_size":{},)"
+                    R"("ranks":"{}"}})",
+                    groups.empty() ? "" : ",", comm.id, json_string(meta.comm_name(comm.id)),
+                    name(comm.backend), comm.ranks, ranks_text(comm.ranks));
+  }
+  return fmt::format(R"({{"backend":"nccl","rank":{},"world_size":{},"pg_count":{},)"
+                     R"("pg_config":[{}]}})",
+                     rank, most, meta.communicators.size(), groups);
 }
 
 std::string kineto_args(const TraceMeta& meta, const Op& op) {
@@ -118,7 +135,7 @@ std::string kineto_args(const TraceMeta& meta, const Op& op) {
       R"("Group size":{},"Process Group Name":{},"Process Group Description":{},)"
       R"("Process Group Ranks":"{}",)",
       names.collective, dtype_name(op.dtype), op.ranks, json_string(fmt::format("{:#x}", op.comm)),
-      json_string(meta.comm_name(op.comm)), ranks_text(meta, op));
+      json_string(meta.comm_name(op.comm)), ranks_text(op.ranks));
   if (op.rank != kNoRank) text += fmt::format(R"("Rank":{},)", op.rank);
   if (op.peer == kNoPeer) return text;
   if (op.kind == Kind::send) text += fmt::format(R"("Dst Rank":{},)", op.peer);

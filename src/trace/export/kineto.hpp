@@ -12,8 +12,8 @@ std::string kernel_name(const Op& op);
 // The members of "args" that a shape decides, each followed by a comma: "Collective name", "dtype",
 // "Group size", "Process Group Ranks", ...
 std::string kineto_args(const TraceMeta& meta, const Op& op);
-// Bytes of one element as `dtype` in the arguments counts them.
-std::uint64_t kineto_element_bytes(const Op& op);
+// The value of "distributedInfo": the job as this rank sees it, and its communicators.
+std::string kineto_distributed_info(const TraceMeta& meta, std::uint16_t rank);
 // Elements that a rank gives and gets.
 struct Elements {
   std::uint64_t in = 0, out = 0;

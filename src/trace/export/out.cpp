@@ -1,29 +1,86 @@
 #include "trace/export/out.hpp"
 
+#include <array>
+#include <charconv>
 #include <cmath>
 
 #include <fmt/format.h>
 
 namespace peerscope {
 
+namespace {
+
+constexpr auto kPairs = [] {
+  std::array<char, 200> pairs{};
+  for (std::size_t i = 0; i < 100; ++i) {
+    pairs[2 * i] = static_cast<char>('0' + i / 10);
+    pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
+  }
+  return pairs;
+}();
+
+char* put_pair(char* at, std::uint32_t value) {
+  std::memcpy(at, &kPairs[std::size_t{2} * value], 2);
+  return at + 2;
+}
+
+char* put_eight(char* at, std::uint32_t value) {
+  const std::uint32_t high = value / 10'000, low = value % 10'000;
+  at = put_pair(put_pair(at, high / 100), high % 100);
+  return put_pair(put_pair(at, low / 100), low % 100);
+}
+
+// Less than 10^8, without leading zeros.
+char* put_small(char* at, std::uint32_t value) {
+  if (value < 10) {
+    *at = static_cast<char>('0' + value);
+    return at + 1;
+  }
+  if (value < 100) return put_pair(at, value);
+  if (value >= 10'000) {
+    at = put_small(at, value / 10'000);
+    return put_pair(put_pair(at, value % 10'000 / 100), value % 100);
+  }
+  return put_pair(put_small(at, value / 100), value % 100);
+}
+
+}  // namespace
+
+char* put_decimal(char* at, std::uint64_t value) {
+  constexpr std::uint64_t kEight = 100'000'000;
+  if (value < kEight) return put_small(at, static_cast<std::uint32_t>(value));
+  return put_eight(put_decimal(at, value / kEight), static_cast<std::uint32_t>(value % kEight));
+}
+
+void Out::flush() {
+  if (used_ > 0) sink_.write({buffer_.data(), used_});
+  used_ = 0;
+}
+
+Out& Out::put_large(std::string_view text) {
+  flush();
+  sink_.write(text);
+  return *this;
+}
+
 Out& Out::operator<<(double value) {
   if (!std::isfinite(value)) return *this << std::string_view("null");
-  char digits[32];
-  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-  buffer_.append(digits, end);
+  char* at = room(32);
+  done(std::to_chars(at, at + 32, value).ptr);
   return *this;
 }
 
 Out& operator<<(Out& out, Micros time) {
-  std::int64_t ns = time.ns;
-  if (ns < 0) {
-    out << '-';
-    ns = -ns;
-  }
-  const auto rest = static_cast<int>(ns % 1000);
-  out << ns / 1000 << '.';
-  return out << static_cast<char>('0' + rest / 100) << static_cast<char>('0' + rest / 10 % 10)
-             << static_cast<char>('0' + rest % 10);
+  char* at = out.room(32);
+  if (time.ns < 0) *at++ = '-';
+  const std::uint64_t ns = time.ns < 0 ? std::uint64_t{0} - static_cast<std::uint64_t>(time.ns)
+                                       : static_cast<std::uint64_t>(time.ns);
+  at = put_decimal(at, ns / 1000);
+  const auto rest = static_cast<std::uint32_t>(ns % 1000);
+  *at++ = '.';
+  *at++ = static_cast<char>('0' + rest / 100);
+  out.done(put_pair(at, rest % 100));
+  return out;
 }
 
 namespace {
@@ -100,8 +157,9 @@ std::string xml_text(std::string_view text) {
   return out;
 }
 
-std::string csv_field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+std::string csv_field(std::string_view raw) {
+  const std::string text = clean_utf8(raw);
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"') out += '"';

@@ -36,7 +36,10 @@ class Proto {
     bytes_.append(encoded);
     return *this;
   }
-  void clear() { bytes_.clear(); }
+  Proto& clear() {
+    bytes_.clear();
+    return *this;
+  }
   [[nodiscard]] const std::string& str() const { return bytes_; }
 
  private:
