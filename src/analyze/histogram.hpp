@@ -66,6 +66,10 @@ class Histogram {
     sum_ += other.sum_;
     min_ = std::min(min_, other.min_);
     max_ = std::max(max_, other.max_);
+    if ((scale_ | other.scale_) == 0 && count_ <= UINT32_MAX) [[likely]] {
+      for (std::size_t i = 0; i < kBuckets; ++i) buckets_[i] += other.buckets_[i];
+      return;
+    }
     while (scale_ < other.scale_ || !fits(other)) halve();
     for (std::size_t i = 0; i < kBuckets; ++i) buckets_[i] += scaled(other, i);
   }

@@ -32,10 +32,10 @@ class SlidingWindow {
   // slot) first, the oldest first.
   template <class OnLeave>
   void advance(std::int64_t slot, OnLeave on_leave) {
-    if (newest_ == kNone) newest_ = slot;
     if (slot <= newest_) return;
-    const std::int64_t before = newest_;
+    const std::int64_t before = newest_ == kNone ? slot : newest_;
     newest_ = slot;
+    if (slot >= 0) newest_index_ = index(0, slot);
     for (std::size_t ring = kRings; ring-- > 0;) {
       const std::int64_t size = static_cast<std::int64_t>(kSizes[ring]);
       const std::int64_t old = before / kUnit[ring];
@@ -57,6 +57,8 @@ class SlidingWindow {
   // counts as newest.
   template <class Use>
   void at(std::int64_t slot, Use use) {
+    if (slot >= newest_ && newest_ >= 0) [[likely]]
+      return use(slots_[newest_index_]);
     visit(0, std::min(slot, newest_), use);
   }
 
@@ -108,6 +110,7 @@ class SlidingWindow {
   }
 
   std::int64_t newest_ = kNone;
+  std::size_t newest_index_ = 0;
   std::array<Slot, kFine + 2 * kCoarse> slots_{};
   Rest rest_{};
 };

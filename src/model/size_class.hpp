@@ -7,6 +7,8 @@
 
 namespace peerscope {
 
+inline constexpr std::uint32_t kSizeClasses = 66;
+
 // 0 for 0 bytes, else 1 + ceil(log2(bytes)): 1 B -> 1, 2 B -> 2, 16 KB -> 15. At most 65.
 constexpr std::uint8_t size_class(std::uint64_t bytes) {
   return bytes == 0 ? std::uint8_t{0} : static_cast<std::uint8_t>(1 + std::bit_width(bytes - 1));

@@ -2,14 +2,11 @@
 
 #include <algorithm>
 
-#include "model/size_class.hpp"
 #include "trace/bytes.hpp"
 #include "trace/format.hpp"
 
 namespace peerscope {
 namespace {
-
-constexpr std::uint32_t kSizeClasses = 66;
 
 std::uint32_t series_key(const Shape& shape, std::uint32_t size_class) {
   const Op op = shape.op();
@@ -17,82 +14,50 @@ std::uint32_t series_key(const Shape& shape, std::uint32_t size_class) {
          size_class;
 }
 
-void add_time(std::uint64_t ns, std::uint64_t& count, std::uint64_t& sum, std::uint64_t& min,
-              std::uint64_t& max) {
-  min = count == 0 ? ns : std::min(min, ns);
-  max = std::max(max, ns);
-  sum += ns;
-  ++count;
-}
-
 }  // namespace
 
 void CellBuilder::begin(std::span<const Shape> shapes) {
   shapes_ = shapes;
-  cells_.clear();
-  series_of_.clear();
+  building_.clear();
   series_.clear();
+  buckets_.clear();
+  cells_.clear();
   overflowed_ = shapes.size() > format::kMaxCells;
   if (!overflowed_) cell_of_.assign(shapes.size() * kSizeClasses, 0);
 }
 
-std::uint16_t CellBuilder::new_cell(std::uint32_t shape, std::uint32_t size_class) {
-  ChunkCell cell;
+// Beyond the limit all go to the last one, which nobody will see.
+CellBuilder::Building& CellBuilder::new_cell(std::uint32_t shape, std::uint32_t size_class) {
+  overflowed_ = overflowed_ || building_.size() == format::kMaxCells;
+  if (overflowed_ && !building_.empty()) return building_.back();
+  Building cell;
   cell.shape = shape;
   cell.size_class = size_class;
-  cells_.push_back(cell);
   const std::uint32_t key = series_key(shapes_[shape], size_class);
-  const auto found =
-      std::find_if(series_.begin(), series_.end(), [key](const Series& s) { return s.key == key; });
-  series_of_.push_back(static_cast<std::uint32_t>(found - series_.begin()));
+  const auto found = std::find(series_.begin(), series_.end(), key);
+  cell.host_buckets = static_cast<std::size_t>(found - series_.begin()) * 2 * kDurationBuckets;
   if (found == series_.end()) {
-    Series& series = series_.emplace_back();
-    series.key = key;
-    series.host.fill(0);
-    series.device.fill(0);
+    series_.push_back(key);
+    buckets_.resize(buckets_.size() + 2 * kDurationBuckets);
   }
-  return static_cast<std::uint16_t>(cells_.size());
+  building_.push_back(cell);
+  cell_of_[shape * kSizeClasses + size_class] = static_cast<std::uint16_t>(building_.size());
+  return building_.back();
 }
 
-void CellBuilder::add(const Columns& columns) {
-  const std::size_t n = columns.shape.size();
-  for (std::size_t i = 0; i < n && !overflowed_; ++i) {
-    const auto shape = static_cast<std::uint32_t>(columns.shape[i]);
-    const std::uint64_t bytes = columns.bytes[i];
-    std::uint16_t& place = cell_of_[shape * kSizeClasses + size_class(bytes)];
-    if (place == 0) [[unlikely]] {
-      if (cells_.size() == format::kMaxCells) {
-        overflowed_ = true;
-        return;
-      }
-      place = new_cell(shape, size_class(bytes));
-    }
-    const std::uint32_t index = place - 1U;
-    ChunkCell& cell = cells_[index];
-    ++cell.count;
-    cell.bytes += bytes;
-    if (const auto ns = static_cast<std::int64_t>(columns.host_ns[i]); ns >= 0) [[likely]] {
-      const auto time = static_cast<std::uint64_t>(ns);
-      add_time(time, cell.host_count, cell.host_sum_ns, cell.host_min_ns, cell.host_max_ns);
-      ++series_[series_of_[index]].host[duration_bucket(time)];
-    }
-    if (columns.device_ns.empty()) continue;
-    if (const auto ns = static_cast<std::int64_t>(columns.device_ns[i]); ns >= 0)
-      add_device(index, ns);
+void CellBuilder::finish() {
+  if (overflowed_) return;
+  const auto least = [](const Times& times) { return times.count == 0 ? 0 : times.min_ns; };
+  for (const Building& b : building_) {
+    cells_.push_back({b.shape, b.size_class, b.host.count + b.without_host, b.bytes, b.host.count,
+                      b.host.sum_ns, least(b.host), b.host.max_ns, b.device.count, b.device.sum_ns,
+                      least(b.device), b.device.max_ns});
   }
-}
-
-void CellBuilder::add_device(std::uint32_t index, std::int64_t ns) {
-  const auto time = static_cast<std::uint64_t>(ns);
-  ChunkCell& cell = cells_[index];
-  add_time(time, cell.device_count, cell.device_sum_ns, cell.device_min_ns, cell.device_max_ns);
-  ++series_[series_of_[index]].device[duration_bucket(time)];
 }
 
 namespace {
 
-void append_series(std::uint32_t key, bool device,
-                   const std::array<std::uint32_t, kDurationBuckets>& buckets,
+void append_series(std::uint32_t key, bool device, std::span<const std::uint32_t> buckets,
                    std::vector<ChunkSeries>& out) {
   ChunkSeries series;
   series.kind = static_cast<Kind>(key >> 16);
@@ -111,9 +76,12 @@ void append_series(std::uint32_t key, bool device,
 std::vector<ChunkSeries> CellBuilder::series() const {
   std::vector<ChunkSeries> all;
   if (overflowed_) return all;
-  for (const Series& one : series_) {
-    append_series(one.key, false, one.host, all);
-    append_series(one.key, true, one.device, all);
+  std::span<const std::uint32_t> rest = buckets_;
+  for (const std::uint32_t key : series_) {
+    for (const bool device : {false, true}) {
+      append_series(key, device, rest.first(kDurationBuckets), all);
+      rest = rest.subspan(kDurationBuckets);
+    }
   }
   return all;
 }

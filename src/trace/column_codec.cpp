@@ -113,7 +113,8 @@ void ColumnWriter::add_stream(std::span<const std::uint8_t> raw, Texture texture
   streams_.push_back(entry);
 }
 
-void ColumnWriter::add_frames(ColumnEntry entry, std::span<const std::uint64_t> values,
+template <class T>
+void ColumnWriter::add_frames(ColumnEntry entry, std::span<const T> values,
                               const kernels::Range& range, Texture texture) {
   const std::size_t n = values.size();
   const unsigned planes = bytes_for(range.max - range.min);
@@ -135,10 +136,28 @@ ColumnEntry ColumnWriter::entry_of(std::uint8_t id, Encoding encoding) const {
   return entry;
 }
 
-void ColumnWriter::add(std::uint8_t id, std::span<std::uint64_t> values, Texture texture) {
+template <class T>
+void ColumnWriter::add_numbers(std::uint8_t id, std::span<const T> values, Texture texture) {
   add_frames(entry_of(id, Encoding::frame), values, kernels::range_of(values.data(), values.size()),
              texture);
 }
+template void ColumnWriter::add_numbers(std::uint8_t, std::span<const std::uint64_t>, Texture);
+template void ColumnWriter::add_numbers(std::uint8_t, std::span<const std::uint32_t>, Texture);
+
+template <class T>
+void ColumnWriter::add_signed_numbers(std::uint8_t id, std::span<T> values, Texture texture) {
+  constexpr unsigned kSign = 8 * sizeof(T) - 1;
+  kernels::Range range = kernels::range_of(values.data(), values.size());
+  const bool negative = range.max >> kSign != 0;
+  if (negative) {
+    kernels::zigzag(values.data(), values.size());
+    range = kernels::range_of(values.data(), values.size());
+  }
+  add_frames<T>(entry_of(id, negative ? Encoding::frame_zigzag : Encoding::frame), values, range,
+                texture);
+}
+template void ColumnWriter::add_signed_numbers(std::uint8_t, std::span<std::uint64_t>, Texture);
+template void ColumnWriter::add_signed_numbers(std::uint8_t, std::span<std::uint32_t>, Texture);
 
 void ColumnWriter::add_constant(std::uint8_t id, std::uint32_t count, std::uint64_t value) {
   ColumnEntry entry = entry_of(id, Encoding::frame);
@@ -148,44 +167,32 @@ void ColumnWriter::add_constant(std::uint8_t id, std::uint32_t count, std::uint6
   columns_.push_back(entry);
 }
 
-void ColumnWriter::add_signed(std::uint8_t id, std::span<std::uint64_t> values, Texture texture) {
-  kernels::Range range = kernels::range_of(values.data(), values.size());
-  const bool negative = range.max >> 63 != 0;
-  if (negative) {
-    kernels::zigzag(values.data(), values.size());
-    range = kernels::range_of(values.data(), values.size());
-  }
-  add_frames(entry_of(id, negative ? Encoding::frame_zigzag : Encoding::frame), values, range,
-             texture);
-}
-
 // Few different values, found by a hash table; indices in order of appearance.
 bool ColumnWriter::make_table(std::span<const std::uint64_t> values) {
   constexpr std::size_t kSlots = 1024;
   static_assert(kSlots >= 4 * kMaxTable);
-  std::array<std::uint16_t, kSlots> slots;
-  slots.fill(UINT16_MAX);
+  struct Slot {
+    std::uint64_t value = 0;
+    std::uint32_t index = UINT32_MAX;
+  };
+  std::array<Slot, kSlots> slots{};
   table_.clear();
   indices_.resize(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::uint64_t value = values[i];
-    if (i > 0 && value == values[i - 1]) {
-      indices_[i] = indices_[i - 1];
-      continue;
-    }
-    std::size_t slot = (value * 0x9E37'79B9'7F4A'7C15u) >> 54;
-    while (slots[slot] != UINT16_MAX && table_[slots[slot]] != value) slot = (slot + 1) % kSlots;
-    if (slots[slot] == UINT16_MAX) {
+    std::size_t at = (value * 0x9E37'79B9'7F4A'7C15u) >> 54;
+    while (slots[at].value != value && slots[at].index != UINT32_MAX) at = (at + 1) % kSlots;
+    if (slots[at].index == UINT32_MAX) [[unlikely]] {
       if (table_.size() == kMaxTable) return false;
-      slots[slot] = static_cast<std::uint16_t>(table_.size());
+      slots[at] = {value, static_cast<std::uint32_t>(table_.size())};
       table_.push_back(value);
     }
-    indices_[i] = slots[slot];
+    indices_[i] = static_cast<std::uint8_t>(slots[at].index);
   }
   return true;
 }
 
-void ColumnWriter::add_repeating(std::uint8_t id, std::span<std::uint64_t> values) {
+void ColumnWriter::add_repeating(std::uint8_t id, std::span<const std::uint64_t> values) {
   const kernels::Range range = kernels::range_of(values.data(), values.size());
   if (range.max - range.min < 256 || !make_table(values)) {
     add_frames(entry_of(id, Encoding::frame), values, range, Texture::repeating);
@@ -193,9 +200,13 @@ void ColumnWriter::add_repeating(std::uint8_t id, std::span<std::uint64_t> value
   }
   ColumnEntry entry = entry_of(id, Encoding::table);
   entry.table = static_cast<std::uint32_t>(table_.size());
+  entry.planes = 1;
+  entry.shift = shift_;
+  entry.count = static_cast<std::uint32_t>(values.size());
+  columns_.push_back(entry);
   add_stream({reinterpret_cast<const std::uint8_t*>(table_.data()), table_.size() * 8},
              Texture::repeating);
-  add_frames(entry, indices_, {0, table_.size() - 1}, Texture::repeating);
+  add_stream(indices_, Texture::repeating);
 }
 
 void ColumnWriter::add_planes(std::uint8_t id, std::span<const std::uint8_t> planes,

@@ -30,14 +30,24 @@ class ColumnWriter {
   void clear();
   // Noted in the columns that follow.
   void set_shift(unsigned shift) { shift_ = static_cast<std::uint8_t>(shift); }
-  // `values` is used up.
-  void add(std::uint8_t id, std::span<std::uint64_t> values, Texture texture);
-  // Numbers that may be negative; zigzag only if one is.
-  void add_signed(std::uint8_t id, std::span<std::uint64_t> values, Texture texture);
+  // 32 or 64 bits a value: what is written is the same.
+  void add(std::uint8_t id, std::span<const std::uint64_t> values, Texture texture) {
+    add_numbers(id, values, texture);
+  }
+  void add(std::uint8_t id, std::span<const std::uint32_t> values, Texture texture) {
+    add_numbers(id, values, texture);
+  }
+  // Numbers that may be negative; zigzag only if one is. `values` is used up.
+  void add_signed(std::uint8_t id, std::span<std::uint64_t> values, Texture texture) {
+    add_signed_numbers(id, values, texture);
+  }
+  void add_signed(std::uint8_t id, std::span<std::uint32_t> values, Texture texture) {
+    add_signed_numbers(id, values, texture);
+  }
   // `count` times the same.
   void add_constant(std::uint8_t id, std::uint32_t count, std::uint64_t value);
   // Like add, but few different values become a table.
-  void add_repeating(std::uint8_t id, std::span<std::uint64_t> values);
+  void add_repeating(std::uint8_t id, std::span<const std::uint64_t> values);
   // Planes as they are: `planes` streams of `count` bytes each.
   void add_planes(std::uint8_t id, std::span<const std::uint8_t> planes, std::uint32_t count,
                   std::uint8_t plane_count);
@@ -49,8 +59,13 @@ class ColumnWriter {
  private:
   struct Compressor;
   [[nodiscard]] format::ColumnEntry entry_of(std::uint8_t id, format::Encoding encoding) const;
-  void add_frames(format::ColumnEntry entry, std::span<const std::uint64_t> values,
-                  const kernels::Range& range, Texture texture);
+  template <class T>
+  void add_numbers(std::uint8_t id, std::span<const T> values, Texture texture);
+  template <class T>
+  void add_signed_numbers(std::uint8_t id, std::span<T> values, Texture texture);
+  template <class T>
+  void add_frames(format::ColumnEntry entry, std::span<const T> values, const kernels::Range& range,
+                  Texture texture);
   void add_stream(std::span<const std::uint8_t> raw, Texture texture);
   bool make_table(std::span<const std::uint64_t> values);
 
@@ -60,7 +75,8 @@ class ColumnWriter {
   std::vector<format::ColumnEntry> columns_;
   std::vector<format::StreamEntry> streams_;
   std::vector<std::uint8_t> body_, planes_;
-  std::vector<std::uint64_t> table_, indices_;
+  std::vector<std::uint64_t> table_;
+  std::vector<std::uint8_t> indices_;
 };
 
 // A section's columns, checked against its bounds; each is decoded and checked when it is asked for.

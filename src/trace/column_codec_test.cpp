@@ -95,5 +95,57 @@ TEST(Kernels, RangeIsUnsigned) {
   EXPECT_EQ(range.max, ~0ull);
 }
 
+// 32 bits or 64: the same numbers wherever 32 are said to be enough, over more than one block.
+TEST(Kernels, TimesAreNumberedAlikeAtBothWidths) {
+  std::mt19937_64 random(7);
+  for (const std::size_t n : {1u, 511u, 512u, 513u, 1300u}) {
+    for (const unsigned shift : {0u, 1u, 6u}) {
+      std::vector<std::uint64_t> begins, durations;
+      for (std::size_t i = 0; i < n; ++i) {
+        begins.push_back(1'000'000'000 + i * 20'000 - random() % 50'000);  // not always in order
+        durations.push_back(random() % 9 == 0 ? UINT64_MAX : random() % 30'000);
+      }
+      std::vector<std::uint32_t> begin32(n), duration32(n);
+      std::vector<std::uint64_t> begin64(n), duration64(n);
+      const kernels::Times narrow = kernels::number_times(begins.data(), durations.data(), n, shift,
+                                                          begin32.data(), duration32.data());
+      const kernels::Times wide = kernels::number_times(begins.data(), durations.data(), n, shift,
+                                                        begin64.data(), duration64.data());
+      EXPECT_EQ(narrow.too_wide, 0u);
+      EXPECT_EQ(narrow.first_ns, wide.first_ns);
+      EXPECT_EQ(narrow.last_ns, wide.last_ns);
+      std::uint64_t expected = 0;  // where the one before ended, in steps
+      const std::uint64_t half = shift == 0 ? 0 : 1ull << (shift - 1);
+      for (std::size_t i = 0; i < n; ++i) {
+        const auto since =
+            static_cast<std::int64_t>(begins[i] - begins[0] + half) >> static_cast<int>(shift);
+        ASSERT_EQ(begin64[i], static_cast<std::uint64_t>(since) - expected);
+        const std::uint64_t steps = (durations[i] + half) >> shift;
+        ASSERT_EQ(duration64[i], durations[i] == UINT64_MAX ? 0 : steps + 1);
+        expected = static_cast<std::uint64_t>(since) + (duration64[i] == 0 ? 0 : steps);
+        ASSERT_EQ(static_cast<std::int64_t>(static_cast<std::int32_t>(begin32[i])),
+                  static_cast<std::int64_t>(begin64[i]));
+        ASSERT_EQ(duration32[i], duration64[i]);
+      }
+    }
+  }
+}
+
+TEST(Kernels, SaysWhenTimesDoNotFitInto32Bits) {
+  const auto fits = [](std::uint64_t second_begin, std::uint64_t duration) {
+    const std::uint64_t begins[]{1ull << 40, second_begin};
+    const std::uint64_t durations[]{duration, 5};
+    std::uint32_t begin[2], out[2];
+    return kernels::number_times(begins, durations, 2, 0, begin, out).too_wide == 0;
+  };
+  constexpr std::uint64_t kFirst = 1ull << 40;
+  EXPECT_TRUE(fits(kFirst + (1u << 30) - 1, 0));
+  EXPECT_FALSE(fits(kFirst + (1u << 30), 0));
+  EXPECT_TRUE(fits(kFirst - (1u << 30), 0));
+  EXPECT_FALSE(fits(kFirst - (1u << 30) - 1, 0));
+  EXPECT_TRUE(fits(kFirst + UINT32_MAX, UINT32_MAX - 1));  // begins as it ended
+  EXPECT_FALSE(fits(kFirst + UINT32_MAX, UINT32_MAX));
+}
+
 }  // namespace
 }  // namespace peerscope

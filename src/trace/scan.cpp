@@ -9,8 +9,6 @@
 namespace peerscope {
 namespace {
 
-constexpr std::uint32_t kSizeClasses = 66;
-
 // Cells by (group, size class); a group is a (kind, algorithm, rank, peer), and many shapes are of
 // one. Shapes find theirs once a chunk.
 class Scan {

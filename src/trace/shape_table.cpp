@@ -15,31 +15,28 @@ std::size_t hash_of(const Shape& shape) {
 }  // namespace
 
 void ShapeTable::clear() {
-  shapes_.clear();
-  next_.clear();
-  slots_.assign(1024, kNone);
+  seen_.clear();
+  slots_.assign(1024, nullptr);
 }
 
-std::uint32_t ShapeTable::find_or_add(const Shape& shape) {
-  if (2 * (shapes_.size() + 1) > slots_.size()) grow();
+SeenShape* ShapeTable::find_or_add(const Shape& shape) {
+  if (2 * (seen_.size() + 1) > slots_.size()) grow();
   const std::size_t mask = slots_.size() - 1;
   std::size_t slot = hash_of(shape) & mask;
-  for (; slots_[slot] != kNone; slot = (slot + 1) & mask) {
-    if (shapes_[slots_[slot]] == shape) return slots_[slot];
+  for (; slots_[slot] != nullptr; slot = (slot + 1) & mask) {
+    if (slots_[slot]->shape == shape) return slots_[slot];
   }
-  slots_[slot] = static_cast<std::uint32_t>(shapes_.size());
-  shapes_.push_back(shape);
-  next_.push_back(kNone);
-  return slots_[slot];
+  seen_.emplace_back().shape = shape;
+  return slots_[slot] = &seen_.back();
 }
 
 void ShapeTable::grow() {
-  slots_.assign(slots_.size() * 2, kNone);
+  slots_.assign(slots_.size() * 2, nullptr);
   const std::size_t mask = slots_.size() - 1;
-  for (std::uint32_t id = 0; id < shapes_.size(); ++id) {
-    std::size_t slot = hash_of(shapes_[id]) & mask;
-    while (slots_[slot] != kNone) slot = (slot + 1) & mask;
-    slots_[slot] = id;
+  for (SeenShape& seen : seen_) {
+    std::size_t slot = hash_of(seen.shape) & mask;
+    while (slots_[slot] != nullptr) slot = (slot + 1) & mask;
+    slots_[slot] = &seen;
   }
 }
 

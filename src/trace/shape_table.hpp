@@ -1,43 +1,47 @@
-// Shapes that were seen, by number. Guesses what comes next: an iterative program repeats itself.
+// Shapes that were seen. Guesses what comes next: an iterative program repeats itself.
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <deque>
 #include <vector>
 
 #include "trace/shape.hpp"
 
 namespace peerscope {
 
-class ShapeTable {
- public:
+// A shape that was seen; stays where it is until the table is cleared.
+struct SeenShape {
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
-  // The number of a shape; `previous` is the number of the one before it on the same thread, or
-  // kNone.
-  std::uint32_t id_of(const Op& op, std::uint32_t previous) {
+  Shape shape;
+  SeenShape* next = nullptr;     // which followed it the last time
+  std::uint32_t number = kNone;  // the table's owner's
+};
+
+class ShapeTable {
+ public:
+  // `previous` is that of the operation before it on the same thread, or null.
+  SeenShape* find(const Op& op, SeenShape* previous) {
     const Shape shape = Shape::of(op);
-    if (previous != kNone) {
-      const std::uint32_t guess = next_[previous];
-      if (guess != kNone && shapes_[guess] == shape) [[likely]]
+    if (previous != nullptr) [[likely]] {
+      SeenShape* guess = previous->next;
+      if (guess != nullptr && guess->shape == shape) [[likely]]
         return guess;
     }
-    const std::uint32_t id = find_or_add(shape);
-    if (previous != kNone) next_[previous] = id;
-    return id;
+    SeenShape* seen = find_or_add(shape);
+    if (previous != nullptr) previous->next = seen;
+    return seen;
   }
 
-  [[nodiscard]] const Shape& operator[](std::uint32_t id) const { return shapes_[id]; }
-  [[nodiscard]] std::size_t size() const { return shapes_.size(); }
+  [[nodiscard]] std::size_t size() const { return seen_.size(); }
   void clear();
 
  private:
-  std::uint32_t find_or_add(const Shape& shape);
+  SeenShape* find_or_add(const Shape& shape);
   void grow();
 
-  std::vector<Shape> shapes_;
-  std::vector<std::uint32_t> next_;
-  std::vector<std::uint32_t> slots_ = std::vector<std::uint32_t>(1024, kNone);
+  std::deque<SeenShape> seen_;
+  std::vector<SeenShape*> slots_ = std::vector<SeenShape*>(1024, nullptr);
 };
 
 }  // namespace peerscope
