@@ -258,5 +258,17 @@ TEST_F(ConfigContract, ALiveChangeReachesARunningProcessAndIsLogged) {
   EXPECT_EQ(lines[2]["new"], "off");
 }
 
+TEST_F(ConfigContract, TheLogOfChangesStaysSmall) {
+  const Sender sender;
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  const std::string log = dir_ + "/run/changes.jsonl";
+  std::ofstream(log) << std::string((1 << 20) - 10, ' ') << '\n';
+  EXPECT_EQ(run("level basic").status, 0);
+  EXPECT_FALSE(std::filesystem::exists(log));
+  EXPECT_NE(text_of(log + ".old").find("basic"), std::string::npos);
+  EXPECT_EQ(run("level detailed").status, 0);
+  EXPECT_LT(std::filesystem::file_size(log), 1000u);
+}
+
 }  // namespace
 }  // namespace peerscope

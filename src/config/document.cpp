@@ -86,8 +86,8 @@ not set.
 ## At run time
 
 `config set --live` and `level` write into the segments of running processes, which notice at their next operation. Each
-change is one line in `changes.jsonl` in the runtime directory (time, who, session, key, old, new), and an event in every monitor that
-watches. With `run`, level and filter hold for processes that appear later, too: a process may record up to 20 ms before the filter reaches
+change is one line in `changes.jsonl` in the runtime directory (time, who, session, key, old, new; at 1 MiB it becomes
+`changes.jsonl.old`), and an event in every monitor that watches. With `run`, level and filter hold for processes that appear later, too: a process may record up to 20 ms before the filter reaches
 it. A communicator that a filter names is looked up in each process; while a process does not know it, nothing there passes. Operations
 without a communicator do not pass a filter of communicators, and pass one of devices. A program that names its level when it opens
 keeps it.

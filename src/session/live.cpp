@@ -1,6 +1,7 @@
 #include "session/live.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <ctime>
 #include <filesystem>
 #include <map>
@@ -33,12 +34,17 @@ std::string now_text() {
   return fmt::format("{}.{:03}Z", text, now.tv_nsec / 1'000'000);
 }
 
-// One write: lines of several changers do not mix. That it cannot be written changes nothing.
+constexpr off_t kLogBytes = 1 << 20;
+
+// One write: lines of several changers do not mix. That it cannot be written changes nothing. A log
+// that is full becomes the old one, which is replaced.
 void append_line(const std::string& path, const nlohmann::ordered_json& line) {
   const int file = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return;
   const std::string text = line.dump() + "\n";
   [[maybe_unused]] const ssize_t ignored = write(file, text.data(), text.size());
+  if (lseek(file, 0, SEEK_END) >= kLogBytes)
+    static_cast<void>(std::rename(path.c_str(), (path + ".old").c_str()));
   close(file);
 }
 
