@@ -19,6 +19,7 @@ constexpr std::int64_t kStateNs = 50'000'000;
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kGiveUpNs =
     10'000'000'000;  // an incomplete collective is flushed after this
+constexpr std::int64_t kWaitingNs = 50'000'000;  // before that, ranks are merely not equally fast
 constexpr std::int64_t kFastPollNs = 1'000'000, kSlowPollNs = 20'000'000;
 constexpr std::uint64_t kTouchStep = 256 * 1024;  // of a growing block, a poll: 64 pages
 
@@ -348,7 +349,47 @@ std::vector<InFlight> Collector::in_flight(std::int64_t now_ns) const {
       all[i].age_ns = std::max<std::int64_t>(until_ns - all[i].op.begin_ns, 0);
     }
   }
+  append_waiting(now_ns, all);
   return all;
+}
+
+// Sources that only see the enqueue, such as NCCL's, have nothing in flight of their own. But where a rank has not come,
+// the others are waiting for it, whatever the device does.
+void Collector::append_waiting(std::int64_t now_ns, std::vector<InFlight>& all) const {
+  const std::vector<Collective> waiting = joiner_.waiting(now_ns - kWaitingNs);
+  if (waiting.empty()) return;
+  const auto known = memberships();
+  for (const Collective& c : waiting) {
+    for (const Arrival& arrival : c.arrivals) {
+      const auto at = std::find_if(known.begin(), known.end(), [&](const auto& member) {
+        return member.second.id == c.comm && member.second.rank == arrival.rank;
+      });
+      if (at == known.end() || processes_[at->first]->state != ProcessState::live) continue;
+      const auto is_it = [&](const InFlight& entry) {
+        return entry.op.comm == c.comm && entry.op.sequence == c.sequence &&
+               entry.op.rank == arrival.rank;
+      };
+      if (std::any_of(all.begin(), all.end(), is_it)) continue;
+      InFlight entry;
+      entry.op.begin_ns = arrival.begin_ns;
+      entry.op.bytes = c.bytes;
+      entry.op.sequence = c.sequence;
+      entry.op.comm = c.comm;
+      entry.op.process = at->first;
+      entry.op.weight = c.weight;
+      entry.op.rank = arrival.rank;
+      entry.op.ranks = c.ranks;
+      entry.op.device = at->second.device;
+      entry.op.kind = c.kind;
+      entry.op.algorithm = c.algorithm;
+      entry.op.backend = c.backend;
+      entry.op.async = true;
+      entry.pid = processes_[at->first]->segment.header().pid;
+      entry.age_ns = now_ns - arrival.begin_ns;
+      entry.enqueued = true;
+      all.push_back(entry);
+    }
+  }
 }
 
 std::vector<MetricValue> Collector::metrics() const {

@@ -154,6 +154,7 @@ class Collector {
   std::uint64_t drain(Process& process, Ring& ring);
   void route(Process& process, std::uint32_t thread, std::span<const Record> records);
   void route_other(Process& process, const Record& record);
+  void append_waiting(std::int64_t now_ns, std::vector<InFlight>& all) const;
   static bool claim_growth(Ring& ring, RingHeader& header, std::int64_t now_ns);
   void serve_growth(Process& process, Ring& ring, std::int64_t now_ns);
   void plan_next_poll(const Process& process, Ring& ring, std::int64_t now_ns);

@@ -283,6 +283,38 @@ TEST(InFlight, KeepsAnAsynchronousOperationUntilItCompletesOnAnyThread) {
   EXPECT_EQ(reader.status().errors, 2u);
 }
 
+// As NCCL's host events are: the source learns of the enqueue only.
+TEST(InFlight, ShowsWhoWaitsInAnEnqueuedCollectiveForARankThatHasNotCome) {
+  const RuntimeDir dir;
+  const TestSession session(dir);
+  const std::uint16_t comms[]{session.comm(8, 0, 2, 4), session.comm(8, 1, 2, 5)};
+  const auto enqueue = [&](std::size_t rank) {
+    pscope_op op = operation(PSCOPE_KIND_ALL_REDUCE, comms[rank], 4096);
+    op.async = 1;
+    const pscope_token token = pscope_op_begin(session, &op);
+    pscope_op_end(session, token, PSCOPE_STATUS_OK);
+    pscope_op_complete(session, token, PSCOPE_STATUS_OK);
+  };
+  Reader reader(dir);
+  enqueue(0);
+  enqueue(1);
+  enqueue(0);
+  reader.poll_all();
+  const auto later_ns = static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC)) + 2'000'000'000;
+  const std::vector<InFlight> open = reader.collector.in_flight(later_ns);
+  ASSERT_EQ(open.size(), 1u);
+  EXPECT_EQ(open[0].op.rank, 0);
+  EXPECT_EQ(open[0].op.sequence, 1u);
+  EXPECT_EQ(open[0].op.bytes, 4096u);
+  EXPECT_EQ(open[0].op.device, 4);
+  EXPECT_EQ(open[0].pid, static_cast<std::uint32_t>(getpid()));
+  EXPECT_TRUE(open[0].enqueued);
+  EXPECT_GE(open[0].age_ns, 2'000'000'000);
+  enqueue(1);
+  reader.poll_all();
+  EXPECT_TRUE(reader.collector.in_flight(later_ns).empty());
+}
+
 TEST(DeviceTimes, AreTiedToTheHostsClock) {
   const RuntimeDir dir;
   const TestSession session(dir);

@@ -67,6 +67,7 @@ inline void Joiner::start(Slot& slot, const Op& op) {
                      .backend = op.backend,
                      .complete = false,
                      .mismatch = false,
+                     .async = op.async,
                      .arrivals = {}};
   slot.arrived = 0;
 }
@@ -92,6 +93,10 @@ void Joiner::deliver(Comm& comm, Slot& slot) {
   Arrival* arrivals =
       comm.arrivals.data() + static_cast<std::size_t>(&slot - comm.slots.data()) * comm.places;
   slot.collective.complete = slot.arrived == comm.ranks;
+  if (slot.collective.complete) {
+    comm.last_complete = slot.collective.sequence;
+    comm.any_complete = true;
+  }
   slot.collective.arrivals = {arrivals, slot.arrived};
   sink_.on_collective(slot.collective);
   slot.arrived = 0;
@@ -152,9 +157,26 @@ void Joiner::add(std::span<const Op> ops) {
 void Joiner::flush_before(std::int64_t before_ns) {
   for (auto& [id, comm] : comms_) {
     for (Slot& slot : comm->slots) {
-      if (slot.arrived != 0 && slot.collective.first_ns < before_ns) deliver(*comm, slot);
+      if (slot.arrived == 0 || slot.collective.first_ns >= before_ns) continue;
+      if (before_ns == INT64_MAX || !comm->waits(slot)) deliver(*comm, slot);
     }
   }
+}
+
+std::vector<Collective> Joiner::waiting(std::int64_t before_ns) const {
+  std::vector<Collective> all;
+  for (const auto& [id, comm] : comms_) {
+    for (std::size_t i = 0; i < comm->slots.size(); ++i) {
+      const Slot& slot = comm->slots[i];
+      if (!comm->waits(slot) || slot.collective.first_ns >= before_ns) continue;
+      all.push_back(slot.collective);
+      all.back().arrivals = {comm->arrivals.data() + i * comm->places, slot.arrived};
+    }
+  }
+  std::sort(all.begin(), all.end(), [](const Collective& a, const Collective& b) {
+    return std::pair(a.comm, a.sequence) < std::pair(b.comm, b.sequence);
+  });
+  return all;
 }
 
 std::size_t Joiner::memory_bytes() const {

@@ -1,7 +1,8 @@
 // Joins what the ranks say into collectives, by (communicator, sequence).
 //
 // Bounded memory: per communicator a window of slots, at most kMaxCommunicators (what is beyond is not joined). A collective leaves the window when
-// all its ranks are in (complete), when a later one needs its slot, or when it is older than a limit (incomplete).
+// all its ranks are in (complete), when a later one needs its slot, or when it is older than a limit (incomplete). The limit does not hold for an
+// enqueued one that waits, see waiting().
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,11 @@ class Joiner {
   void flush_before(std::int64_t before_ns);
   void flush_all() { flush_before(INT64_MAX); }
 
+  // Enqueued collectives that cannot be done: some ranks came before `before_ns`, others have not come. Only of
+  // communicators all of whose ranks this joiner has seen, and later than the last that all came to: what lacks a rank
+  // because its record was lost does not wait. Valid until the next add().
+  [[nodiscard]] std::vector<Collective> waiting(std::int64_t before_ns) const;
+
   [[nodiscard]] std::uint64_t late() const {
     return late_;
   }  // ops that came after their collective was given up
@@ -50,6 +56,12 @@ class Joiner {
     std::uint64_t mask = 0;    // slots - 1
     std::vector<Slot> slots;
     std::vector<Arrival> arrivals;  // `places` per slot, in order of coming
+    std::uint64_t last_complete = 0;
+    bool any_complete = false;
+    [[nodiscard]] bool waits(const Slot& slot) const {
+      return slot.arrived != 0 && slot.collective.async && any_complete &&
+             slot.collective.sequence > last_complete;
+    }
   };
 
   static std::uint64_t place_of(const Comm& comm, std::uint64_t sequence);

@@ -121,6 +121,40 @@ TEST_F(JoinerTest, FlushGivesUpOnWhatIsOlderAndCountsWhoComesLate) {
   EXPECT_EQ(kept.all.size(), 2u);
 }
 
+// An enqueued collective cannot be done while a rank has not come.
+TEST_F(JoinerTest, SaysWhichEnqueuedCollectivesWaitAndForHowManyRanks) {
+  const auto add = [this](std::uint16_t rank, std::uint64_t sequence, std::int64_t begin_ns) {
+    Op op = op_of(rank, sequence, begin_ns);
+    op.async = true;
+    joiner.add(op);
+  };
+  for (std::uint16_t rank = 0; rank < 3; ++rank) add(rank, 0, 100);
+  EXPECT_TRUE(joiner.waiting(1000).empty());  // rank 3 may be somewhere else, unseen
+  add(3, 0, 120);
+  for (std::uint16_t rank = 0; rank < 3; ++rank) add(rank, 1, 200);
+  for (std::uint16_t rank = 0; rank < 4; ++rank) add(rank, 2, 300);
+  EXPECT_TRUE(joiner.waiting(1000).empty());  // a later one is complete: a record was lost
+  add(1, 3, 400);
+  add(2, 3, 410);
+  EXPECT_TRUE(joiner.waiting(400).empty());
+  joiner.flush_before(5000);  // gives up on 1, not on 3
+  ASSERT_EQ(kept.all.size(), 3u);
+  EXPECT_EQ(kept.all[2].head.sequence, 1u);
+  const std::vector<Collective> waiting = joiner.waiting(1000);
+  ASSERT_EQ(waiting.size(), 1u);
+  EXPECT_EQ(waiting[0].sequence, 3u);
+  ASSERT_EQ(waiting[0].arrivals.size(), 2u);
+  EXPECT_EQ(waiting[0].arrivals[1].rank, 2);
+  add(0, 3, 9000);
+  add(3, 3, 9500);
+  EXPECT_TRUE(joiner.waiting(10'000).empty());
+  EXPECT_TRUE(kept.all.back().head.complete);
+  EXPECT_EQ(kept.all.back().head.skew_ns(), 9100);
+  add(0, 4, 9900);
+  joiner.flush_all();
+  EXPECT_TRUE(joiner.waiting(10'000).empty());
+}
+
 TEST_F(JoinerTest, SaysThatRanksDisagree) {
   for (std::uint16_t rank = 0; rank < 4; ++rank) {
     Op bytes = op_of(rank, 1, 100);

@@ -32,6 +32,7 @@ struct Collective {
   Backend backend = Backend::unknown;
   bool complete = false;  // all ranks are in `arrivals`
   bool mismatch = false;  // ranks disagree about kind or bytes
+  bool async = false;     // the ranks enqueue it: a departure is the enqueue's end
   std::span<const Arrival> arrivals;
 
   // What ranks spent waiting for the last to arrive, and what remains once all are there.
