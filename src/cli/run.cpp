@@ -16,6 +16,7 @@
 #include "cli/left_behind.hpp"
 #include "cli/render.hpp"
 #include "cli/select.hpp"
+#include "cli/sources.hpp"
 #include "cli/stop.hpp"
 #include "cli/trace_files.hpp"
 #include "session/json.hpp"
@@ -31,9 +32,11 @@ struct RunOptions {
   bool json = false, quiet = false;
 };
 
-pid_t start(const RunOptions& options, const std::string& session) {
+pid_t start(const RunOptions& options, const SourceEnvironment& sources,
+            const std::string& session) {
   const pid_t child = fork();
   if (child != 0) return child;
+  for (const auto& [name, value] : sources.variables) setenv(name.c_str(), value.c_str(), 1);
   setenv("PEERSCOPE_SESSION", session.c_str(), 1);
   setenv("PEERSCOPE_LEVEL", options.level.c_str(), 1);
   std::vector<char*> words;
@@ -65,6 +68,7 @@ int exit_status(int wait_status) {
 int run_main(Args& args) {
   RunOptions options;
   args.setting("-l,--level", "monitor.level");
+  args.setting("--budget", "overhead.budget");
   args.text("-o,--out", options.out, "write a trace to this file; to NAME.json: the report");
   args.flag("--json", options.json, "print the report as JSON");
   args.flag("-q,--quiet", options.quiet, "print the verdict only");
@@ -78,6 +82,9 @@ int run_main(Args& args) {
   options.level = name(recording_level(config));
   say_no_dashboard("run", config);
   prune_sessions(config.duration_ns("session.keep"));
+  const SourceEnvironment sources = source_environment(
+      config, source_libraries(), [](const char* name) -> const char* { return getenv(name); });
+  for (const std::string& note : sources.notes) fmt::print(stderr, "peerscope run: {}\n", note);
   const std::string session = fmt::format("run-{}", getpid());
   std::shared_ptr<Recording> recording;
   if (!options.out.empty() && !wants_report(options.out)) {
@@ -91,7 +98,7 @@ int run_main(Args& args) {
   }
   stop_on_interrupt();
   std::fflush(nullptr);
-  const pid_t child = start(options, session);
+  const pid_t child = start(options, sources, session);
   if (child < 0) {
     fmt::print(stderr, "peerscope run: cannot start a process: {}\n", std::strerror(errno));
     return 2;
@@ -115,7 +122,8 @@ int run_main(Args& args) {
     fmt::print("{}\n", json.dump(2));
   } else if (snapshot->processes.empty()) {
     fmt::print(stderr,
-               "peerscope run: nothing was recorded: '{}' does not use peerscope's library\n",
+               "peerscope run: nothing was recorded: '{}' used neither NCCL nor peerscope's "
+               "library; what can be recorded here: peerscope doctor sources\n",
                options.command[0]);
   } else {
     const Style style = terminal_style();
@@ -128,9 +136,9 @@ int run_main(Args& args) {
 }  // namespace
 
 const Command kRunCommand{
-    {"run", "run a program that records, watch it, report at its end",
-     "  peerscope run -- ./my_program --its-own-option\n"
-     "  peerscope run --level comprehensive --out run.pscope -- ./my_program\n",
+    {"run", "run a program, record what its GPUs say to each other, report at its end",
+     "  peerscope run -- torchrun --nproc-per-node 2 train.py\n"
+     "  peerscope run --level comprehensive --budget 5% --out run.pscope -- ./my_program\n",
      "else that of the program (128 + signal if one ended it, 127 if it cannot be run)"},
     run_main};
 

@@ -18,7 +18,7 @@ constexpr std::int64_t kDiscoverNs = 20'000'000;
 constexpr std::int64_t kStateNs = 50'000'000;
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kGiveUpNs =
-    10'000'000'000;  // an incomplete collective is flushed after this
+    10'000'000'000;                              // an incomplete collective is flushed after this
 constexpr std::int64_t kWaitingNs = 50'000'000;  // before that, ranks are merely not equally fast
 constexpr std::int64_t kFastPollNs = 1'000'000, kSlowPollNs = 20'000'000;
 constexpr std::uint64_t kTouchStep = 256 * 1024;  // of a growing block, a poll: 64 pages

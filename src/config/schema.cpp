@@ -22,6 +22,7 @@ constexpr SectionSpec kSections[] = {
     {"overhead", "What monitoring may cost."},
     {"filter", "What is recorded at all. What is left out is still counted."},
     {"record", "The recorder inside the job. `run` passes it on as environment."},
+    {"source", "What `run` records in programs that know nothing of peerscope."},
     {"session", "What sessions leave behind."},
     {"detect", "From where on something is a finding."},
     {"trace", "Recordings."},
@@ -82,6 +83,11 @@ constexpr KeySpec kSchema[] = {
  "Where processes record and readers look; empty: /dev/shm/peerscope-UID, else /tmp/peerscope-UID."},
 {"record.clock", choice, "auto", 0, 0, "", "auto monotonic", kAtStart, "PEERSCOPE_CLOCK",
  "auto: the time-stamp counter where it can be trusted; monotonic: the kernel's clock."},
+
+{"source.nccl", boolean, "true", 0, 0, "", "", kAtStart, "",
+ "NCCL's operations, by its profiler interface. A plugin that NCCL_PROFILER_PLUGIN names already is taken along."},
+{"source.cuda", boolean, "true", 0, 0, "", "", kAtStart, "",
+ "Copies between devices and known kernels of collectives, by CUPTI. Left out where CUDA_INJECTION64_PATH is taken."},
 
 {"session.keep", duration, "10 min", 0, kYear, "s", "", kAtStart, "",
  "Age at which demo, run and bench remove sessions that are not live."},

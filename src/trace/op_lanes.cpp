@@ -103,9 +103,9 @@ void OpLanes::append_device_times(OpLane& lane, std::span<const Op> ops) {
 
 void OpLanes::number_shapes(std::vector<Shape>& shapes) {
   if (numbered_.size() >= kSortShapesFrom) {
-    std::sort(
-        numbered_.begin(), numbered_.end(),
-        [](const SeenShape* a, const SeenShape* b) { return a->shape.words < b->shape.words; });
+    std::sort(numbered_.begin(), numbered_.end(), [](const SeenShape* a, const SeenShape* b) {
+      return a->shape.words < b->shape.words;
+    });
     std::vector<std::uint16_t> renumbered(numbered_.size());
     for (std::size_t i = 0; i < numbered_.size(); ++i)
       renumbered[numbered_[i]->number] = static_cast<std::uint16_t>(i);
@@ -120,8 +120,8 @@ void OpLanes::number_shapes(std::vector<Shape>& shapes) {
 void OpLanes::clear() {
   for (const std::uint32_t number : used_) {
     OpLane& lane = all_[number];
-    for (auto* column : {&lane.begin, &lane.host, &lane.bytes, &lane.sequence, &lane.device_begin,
-                         &lane.device})
+    for (auto* column :
+         {&lane.begin, &lane.host, &lane.bytes, &lane.sequence, &lane.device_begin, &lane.device})
       column->clear();
     lane.shape.clear();
   }
