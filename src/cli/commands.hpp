@@ -23,6 +23,7 @@ extern const Command kBenchRecordCommand;
 extern const Command kBenchDeliveryCommand;
 extern const Command kBenchOverheadCommand;
 extern const Command kBenchTraceCommand;
+extern const Command kBenchNcclCallbackCommand;
 extern const Command kBenchCollectiveCommands[];
 extern const int kBenchCollectiveCommandCount;
 

@@ -48,8 +48,7 @@ void add_cuda(const std::string& library, const char* users, SourceEnvironment& 
 SourceEnvironment source_environment(const Config& config, const SourceLibraries& libraries,
                                      const char* (*current)(const char*)) {
   SourceEnvironment out;
-  if (config.boolean("source.nccl"))
-    add_nccl(libraries.nccl, current("NCCL_PROFILER_PLUGIN"), out);
+  if (config.boolean("source.nccl")) add_nccl(libraries.nccl, current("NCCL_PROFILER_PLUGIN"), out);
   if (config.boolean("source.cuda"))
     add_cuda(libraries.cuda, current("CUDA_INJECTION64_PATH"), out);
   return out;

@@ -59,9 +59,9 @@ TEST(SourceEnvironment, LeavesWhatIsTakenOrForbiddenAndSaysSo) {
 }
 
 TEST(SourceEnvironment, CanBeSwitchedOff) {
-  const SourceEnvironment got = environment(
-      "none", nullptr, kBoth,
-      {{"source.nccl", "false", "--set"}, {"source.cuda", "false", "--set"}});
+  const SourceEnvironment got =
+      environment("none", nullptr, kBoth,
+                  {{"source.nccl", "false", "--set"}, {"source.cuda", "false", "--set"}});
   EXPECT_THAT(got.variables, IsEmpty());
   EXPECT_THAT(got.notes, IsEmpty());
 }

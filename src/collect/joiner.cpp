@@ -28,7 +28,10 @@ inline std::uint64_t Joiner::place_of(const Comm& comm, std::uint64_t sequence) 
 
 inline Joiner::Comm* Joiner::comm_of(const Op& op) {
   // The rank count is part of the key: a communicator id that is used again with another size is another communicator.
-  const std::uint64_t id = op.comm ^ (static_cast<std::uint64_t>(op.ranks) << 48);
+  // NCCL counts each kind of collective by itself.
+  const std::uint64_t counted =
+      op.backend == Backend::nccl ? static_cast<std::uint64_t>(op.kind) : 0;
+  const std::uint64_t id = op.comm ^ (static_cast<std::uint64_t>(op.ranks) << 48 | counted << 40);
   if (id == last_id_ && last_comm_ != nullptr) return last_comm_;
   return find_comm(op, id);
 }

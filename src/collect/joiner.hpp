@@ -1,4 +1,4 @@
-// Joins what the ranks say into collectives, by (communicator, sequence).
+// Joins what the ranks say into collectives, by (communicator, sequence); NCCL's by (communicator, kind, sequence).
 //
 // Bounded memory: per communicator a window of slots, at most kMaxCommunicators (what is beyond is not joined). A collective leaves the window when
 // all its ranks are in (complete), when a later one needs its slot, or when it is older than a limit (incomplete). The limit does not hold for an

@@ -34,7 +34,7 @@ Op op_of(std::uint16_t rank, std::uint64_t sequence, std::int64_t begin_ns,
   op.bytes = 4096;
   op.kind = Kind::all_reduce;
   op.algorithm = Algorithm::ring;
-  op.backend = Backend::nccl;
+  op.backend = Backend::cuda;
   return op;
 }
 
@@ -59,7 +59,7 @@ TEST_F(JoinerTest, GivesSkewAndTransferExactly) {
   EXPECT_EQ(c.bytes, 4096u);
   EXPECT_EQ(c.kind, Kind::all_reduce);
   EXPECT_EQ(c.algorithm, Algorithm::ring);
-  EXPECT_EQ(c.backend, Backend::nccl);
+  EXPECT_EQ(c.backend, Backend::cuda);
   EXPECT_EQ(c.ranks, 4);
   EXPECT_EQ(c.first_rank, 2);
   EXPECT_EQ(c.last_rank, 0);
@@ -169,6 +169,20 @@ TEST_F(JoinerTest, SaysThatRanksDisagree) {
   EXPECT_TRUE(kept.all[0].head.mismatch);
   EXPECT_TRUE(kept.all[1].head.mismatch);
   EXPECT_FALSE(kept.all[2].head.mismatch);
+}
+
+TEST_F(JoinerTest, KeepsNcclsKindsApartWhichItCountsOneByOne) {
+  for (std::uint16_t rank = 0; rank < 4; ++rank) {
+    Op op = op_of(rank, 5, 100);
+    op.backend = Backend::nccl;
+    joiner.add(op);
+    op.kind = Kind::broadcast;
+    op.begin_ns = 200;
+    joiner.add(op);
+  }
+  ASSERT_EQ(kept.all.size(), 2u);
+  for (const Kept& c : kept.all) EXPECT_TRUE(c.head.complete && !c.head.mismatch);
+  EXPECT_NE(kept.all[0].head.kind, kept.all[1].head.kind);
 }
 
 TEST_F(JoinerTest, SequencesMayStartAnew) {

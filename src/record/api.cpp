@@ -1,5 +1,6 @@
 // The C ABI of operations: which path a call takes. What it costs is in hot.hpp, what it prepares in recorder.cpp.
 #include "peerscope/peerscope.h"
+#include "record/finished.hpp"
 #include "record/hot.hpp"
 
 namespace peerscope {
@@ -138,6 +139,30 @@ __attribute__((noinline, cold)) pscope_token begin_first(Recorder& recorder, con
 }
 
 }  // namespace
+
+void record_finished(Recorder& recorder, const pscope_op& op, std::uint64_t begin_ticks) {
+  const std::uint32_t level = __atomic_load_n(recorder.pub.level, __ATOMIC_RELAXED);
+  if (level == PSCOPE_LEVEL_OFF) return;
+  Writer* writer = writer_of(recorder);
+  if (PSCOPE_UNLIKELY(writer == nullptr)) return;
+  count(*writer, op);
+  if (level == PSCOPE_LEVEL_BASIC && op.sequence % kBasicSampling != 0) return;
+  if (PSCOPE_UNLIKELY(recorder.segment.header().control.filtered.load(kRelaxed) != 0) &&
+      !passes_filter(recorder, op)) {
+    bump(writer->ring->skipped, 1);
+    return;
+  }
+  if (PSCOPE_UNLIKELY(!enter(*writer))) return;
+  const std::uint64_t now = ticks_now(recorder.clock);
+  const std::uint64_t sampled = level == PSCOPE_LEVEL_BASIC ? 1 : 0;
+  write(
+      *writer, pack_w0(Tag::op, begin_ticks),
+      pack_meta(op) | sampled << 62 | duration_between(begin_ticks & kBeginMask, now & kBeginMask),
+      pack_w2(op.bytes, op.comm, op.stream), pack_w3(op.sequence, op.peer));
+  if (PSCOPE_UNLIKELY(at_lap_end(*writer))) end_of_lap(*writer, now);
+  leave(*writer);
+}
+
 }  // namespace peerscope
 
 using namespace peerscope;  // NOLINT(google-build-using-namespace): the C ABI is made of it

@@ -1,0 +1,12 @@
+// For sources of our own that learn of an operation when it is over, such as plugins.
+#pragma once
+
+#include "record/recorder.hpp"
+
+namespace peerscope {
+
+// Records an operation that began at `begin_ticks` (ticks_now of the recorder's clock) and ends now. `op.sequence` must be
+// the communicator's own count; level basic samples by it. Never in flight; `op.call_site` is not looked at.
+void record_finished(Recorder& recorder, const pscope_op& op, std::uint64_t begin_ticks);
+
+}  // namespace peerscope

@@ -1,0 +1,56 @@
+// The communicators of this process, and the session that they are recorded in.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "record/recorder.hpp"
+
+namespace peerscope::nccl {
+
+inline constexpr std::uint32_t kChannels = 64;  // MAXCHANNELS of all versions
+
+// At device time `device_ns` the host's clock was between `host_ns` and `width_ns` later. Touched by the one thread of NCCL
+// that reports a communicator's channels.
+struct Bracket {
+  std::uint64_t since_ns = 0, width_ns = 0, device_ns = 0, host_ns = 0;  // width 0: none yet
+  bool given = false;  // one was handed to the recorder
+};
+
+struct Communicator {
+  std::atomic<std::uint32_t> state{
+      0};  // 0 free, 1 in use, 2 finalized: late callbacks still find it
+  std::uint64_t hash = 0;
+  std::uint32_t rank = 0, ranks = 0;
+  std::uint16_t id = 0;  // in the session
+  std::uint16_t device = 0;
+  std::uint16_t device_clock = 0;
+  std::atomic<std::uint64_t> unnumbered{0};  // collectives that NCCL gave no number
+  std::atomic<std::uint64_t> next_p2p{0};
+  // When a channel's last work ended, by the device's clock: the next cannot have begun before.
+  std::atomic<std::uint64_t> channel_stop_ns[kChannels] = {};
+  Bracket bracket;          // see device_clock.hpp
+  void* chained = nullptr;  // the chained plugin's context
+};
+
+// Opens the session at the first call. Null (with a line on standard error, once) if it cannot be opened or there are too
+// many communicators.
+Communicator* open_communicator(std::uint64_t hash, const char* name, int ranks, int rank);
+// The same for versions that name a communicator in each event: how many ranks it has is not known there.
+bool open_communicator_later();  // false: there will be no session
+Communicator* find_communicator(std::uint64_t hash, const char* name, int rank);
+void close_communicator(Communicator& comm);
+
+Recorder* recorder();  // null: no session
+std::uint32_t level_now();
+
+// Counters of what could not be recorded, shown with the session's metrics.
+void count_lost();       // events: the pool was full, or an end never came
+void count_bad_times();  // device times that contradict themselves
+void count_captured();   // operations captured into a CUDA graph
+void count_sampled();    // operations whose device time was measured
+
+void say(const char* format, ...)
+    __attribute__((format(printf, 1, 2)));  // one line on standard error
+
+}  // namespace peerscope::nccl

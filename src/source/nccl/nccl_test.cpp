@@ -1,0 +1,478 @@
+// The plugin against a fake NCCL: what it records in every version, and each pitfall of the interface by its name.
+#include <algorithm>
+#include <cstring>
+#include <thread>
+
+#include <dlfcn.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include "source/nccl/nccl_for_test.hpp"
+
+namespace peerscope {
+namespace {
+
+using nccl::Descriptor;
+
+class Versions : public NcclTest, public testing::WithParamInterface<int> {};
+
+TEST_P(Versions, RecordWhatNcclSaysOfACollective) {
+  FakeNccl nccl = fake(GetParam());
+  FakeNccl::Comm comm = nccl.init(hash(), 8, 3, "tp");
+  for (int i = 0; i < 3; ++i) nccl.collective(comm, {});
+  FakeNccl::Collective broadcast;
+  broadcast.func = "Broadcast";
+  broadcast.root = 5;
+  broadcast.count = 100;
+  nccl.collective(comm, broadcast);
+  nccl.finalize(comm);
+  const auto got = recorded(comm.hash).operations;
+  ASSERT_EQ(got.size(), 4u);
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(got[i].kind, Kind::all_reduce);
+    EXPECT_EQ(got[i].sequence, i);
+    EXPECT_EQ(got[i].bytes, 4096u);
+    EXPECT_EQ(got[i].dtype, Dtype::f32);
+    EXPECT_EQ(got[i].algorithm, Algorithm::ring);
+    EXPECT_EQ(got[i].protocol, Protocol::ll);
+    EXPECT_EQ(got[i].backend, Backend::nccl);
+    EXPECT_EQ(got[i].rank, 3);
+    EXPECT_TRUE(got[i].async);
+    EXPECT_EQ(got[i].peer, kNoPeer);
+    EXPECT_EQ(got[i].ranks, GetParam() >= 4 ? 8 : 0);
+  }
+  EXPECT_EQ(got[3].kind, Kind::broadcast);
+  EXPECT_EQ(got[3].sequence, 0u);
+  EXPECT_EQ(got[3].peer, 5);
+  EXPECT_EQ(got[3].bytes, 400u);
+}
+INSTANTIATE_TEST_SUITE_P(Nccl, Versions, testing::Values(1, 2, 3, 4, 5, 6, 7));
+
+class DeviceTimes : public NcclTest, public testing::WithParamInterface<int> {};
+
+// Staggered, and not from channel 0 on: from the first start to the last stop.
+TEST_P(DeviceTimes, GoFromTheFirstChannelsStartToTheLastOnesStop) {
+  FakeNccl nccl = exact(GetParam());
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  FakeNccl::Collective what;
+  what.channels = channels(2, 24, device_now(), 1000, 50'000);
+  nccl.collective(comm, what);
+  const auto got = recorded(comm.hash);
+  ASSERT_EQ(got.operations.size(), 1u);
+  ASSERT_EQ(got.device_times.size(), 1u);
+  EXPECT_EQ(got.device_times[0].device_duration_ns, 73'000);
+  EXPECT_EQ(got.device_times[0].sequence, got.operations[0].sequence);
+  EXPECT_EQ(got.device_times[0].kind, Kind::all_reduce);
+  EXPECT_EQ(got.device_times[0].bytes, 4096u);
+}
+INSTANTIATE_TEST_SUITE_P(Nccl, DeviceTimes, testing::Values(4, 5, 6, 7));
+
+class Pitfall : public NcclTest {};
+
+TEST_F(Pitfall, StopIsNotDoneChannelsComeAfterTheirParentsEnd) {
+  FakeNccl nccl = exact(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  FakeNccl::Collective what;
+  what.channels = channels(0, 4, device_now(), 0, 10'000);
+  void* group = nccl.begin_group(comm);
+  void* call = nccl.begin_call(comm, group, what);
+  void* operation = nccl.begin_operation(comm, call, what);
+  nccl.stop(operation);
+  nccl.stop(call);
+  nccl.stop(group);
+  ASSERT_EQ(recorded(comm.hash).operations.size(), 1u);  // launched: already there
+  nccl.channels(comm, operation, what.channels);
+  EXPECT_EQ(recorded(comm.hash).device_times.size(), 1u);
+}
+
+TEST_F(Pitfall, OperationBeginsAtItsCallNotWhenItIsLaunched) {
+  FakeNccl nccl = fake(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  void* group = nccl.begin_group(comm, false, 2);
+  const auto before = static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC));
+  void* call = nccl.begin_call(comm, group, {});
+  nccl.stop(call);  // in a group of the user's: the call ends before the launch
+  std::this_thread::sleep_for(std::chrono::milliseconds(3));
+  nccl.stop(nccl.begin_operation(comm, call, {}));
+  nccl.stop(group);
+  const auto got = recorded(comm.hash).operations;
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_NEAR(static_cast<double>(got[0].begin_ns), static_cast<double>(before), 1e6);
+  EXPECT_GE(got[0].host_duration_ns, 3'000'000);
+}
+
+TEST_F(Pitfall, CountsInBytesOfTasksAreReplacedByThoseOfTheCall) {
+  FakeNccl nccl = fake(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 4, 0);
+  FakeNccl::Collective call_says, task_says;
+  call_says.func = task_says.func = "AllGather";
+  call_says.count = 256;  // floats of one rank
+  task_says.count = 1024;
+  task_says.datatype = "ncclInt8";
+  void* group = nccl.begin_group(comm);
+  void* call = nccl.begin_call(comm, group, call_says);
+  nccl.stop(nccl.begin_operation(comm, call, task_says));
+  nccl.stop(call);
+  nccl.stop(group);
+  const auto got = recorded(comm.hash).operations;
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_EQ(got[0].bytes, 4096u);  // of all ranks, as nccl-tests counts
+  EXPECT_EQ(got[0].dtype, Dtype::f32);
+}
+
+TEST_F(Pitfall, Uint8IsCalledUnknownAndIsOneByte) {
+  FakeNccl nccl = fake(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  FakeNccl::Collective what;
+  what.datatype = "Unknown";
+  nccl.collective(comm, what);
+  const auto got = recorded(comm.hash).operations;
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_EQ(got[0].bytes, 1024u);
+  EXPECT_EQ(got[0].dtype, Dtype::u8);
+}
+
+TEST_F(Pitfall, AllToAllArrivesAsSendsAndReceivesWithTheirPeers) {
+  FakeNccl nccl = fake(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 4, 1);
+  FakeNccl::Collective send, receive;
+  send.func = "Send";
+  receive.func = "Recv";
+  void* group = nccl.begin_group(comm, false, 2);
+  std::vector<std::pair<void*, FakeNccl::Collective>> calls;
+  for (int peer = 0; peer < 4; ++peer) {
+    for (const FakeNccl::Collective& what : {send, receive}) {
+      calls.emplace_back(nccl.begin_p2p_call(comm, group, what), what);
+      nccl.stop(calls.back().first);
+    }
+  }
+  for (std::size_t i = 0; i < calls.size(); ++i)
+    nccl.stop(nccl.begin_p2p(comm, calls[i].first, calls[i].second, static_cast<int>(i / 2), 1));
+  nccl.stop(group);
+  const auto got = recorded(comm.hash).operations;
+  ASSERT_EQ(got.size(), 8u);
+  for (std::size_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(got[i].kind, i % 2 == 0 ? Kind::send : Kind::recv);
+    EXPECT_EQ(got[i].peer, i / 2);
+    EXPECT_EQ(got[i].sequence, i);
+  }
+}
+
+TEST_F(Pitfall, CallsWithoutATaskAsOfSymmetricKernelsAreRecordedAtTheGroupsEnd) {
+  FakeNccl nccl = fake(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  nccl.collective(comm, {});  // NCCL's number 0
+  void* group = nccl.begin_group(comm);
+  nccl.stop(nccl.begin_call(comm, group, {}));
+  EXPECT_EQ(recorded(comm.hash).operations.size(), 1u);
+  nccl.stop(group);
+  const auto got = recorded(comm.hash).operations;
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_EQ(got[0].kind, Kind::all_reduce);
+  EXPECT_EQ(got[0].algorithm, Algorithm::unknown);
+  EXPECT_EQ(got[0].bytes, 4096u);
+  EXPECT_EQ(got[0].sequence, 1u);
+}
+
+TEST_F(Pitfall, GraphCaptureIsNoOperationAndIsCounted) {
+  FakeNccl nccl = fake(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  const double before = metric("nccl.captured_in_graphs");
+  FakeNccl::Collective what;
+  what.captured = true;
+  for (int i = 0; i < 5; ++i) nccl.collective(comm, what);
+  EXPECT_TRUE(recorded(comm.hash).operations.empty());
+  EXPECT_EQ(metric("nccl.captured_in_graphs") - before, 5);
+}
+
+// With channels on at capture, tasks come at each replay, from another thread, with the call's handle long over.
+TEST_F(Pitfall, ReplaysWithAStaleParentAreOperationsOfTheirOwn) {
+  FakeNccl nccl = exact(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  FakeNccl::Collective what;
+  what.captured = true;
+  void* group = nccl.begin_group(comm, true);
+  void* call = nccl.begin_call(comm, group, what);
+  nccl.stop(call);
+  nccl.stop(group);
+  std::thread([&] {
+    const std::uint64_t now = device_now();
+    for (std::uint64_t replay = 0; replay < 3; ++replay) {
+      FakeNccl::Collective run = what;
+      run.channels = channels(0, 2, now + replay * 10'000, 0, 5'000);
+      void* operation = nccl.begin_operation(comm, call, run);
+      nccl.stop(operation);
+      nccl.channels(comm, operation, run.channels);
+    }
+  }).join();
+  const auto got = recorded(comm.hash);
+  EXPECT_EQ(got.operations.size(), 3u);
+  EXPECT_EQ(got.device_times.size(), 3u);
+}
+
+TEST_F(Pitfall, ProxyOperationsOfAnotherProcessAreNotTouched) {
+  FakeNccl nccl = fake(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  Descriptor d;
+  std::memset(&d, 0, sizeof d);
+  d.head.type = nccl::kProxyOp;
+  d.head.parent = reinterpret_cast<void*>(0xDEAD'0000);  // pointers of that process
+  d.proxy_op.pid = 1;
+  EXPECT_EQ(nccl.start(reinterpret_cast<void*>(0xBEEF'0000), d), nullptr);
+  nccl.collective(comm, {});
+  EXPECT_EQ(recorded(comm.hash).operations.size(), 1u);
+}
+
+TEST_F(Pitfall, RankComesFromTheContext) {
+  FakeNccl nccl = exact(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 8, 6);
+  comm.rank = 0;  // as NCCL leaves it in most descriptors
+  FakeNccl::Collective what;
+  what.channels = channels(0, 1, device_now(), 0, 9'000);
+  nccl.collective(comm, what);
+  const auto got = recorded(comm.hash);
+  ASSERT_EQ(got.operations.size(), 1u);
+  EXPECT_EQ(got.operations[0].rank, 6);
+  ASSERT_EQ(got.device_times.size(), 1u);
+  EXPECT_EQ(got.device_times[0].rank, 6);
+}
+
+TEST_F(Pitfall, OverwrittenChannelTimesAreRefusedNotBelieved) {
+  FakeNccl nccl = exact(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  const double before = metric("nccl.refused_device_times");
+  const std::uint64_t now = device_now();
+  FakeNccl::Collective what;
+  what.channels = channels(0, 2, now, 0, 10'000);
+  nccl.collective(comm, what);
+  what.channels = {{0, now + 20'000, now + 15'000},
+                   {1, now + 20'000, now + 20'000}};  // stop before start; 0
+  nccl.collective(comm, what);
+  what.channels = {{0, now + 5'000, now + 40'000},
+                   {1, now + 21'000, now + 40'000}};  // before the last stop
+  nccl.collective(comm, what);
+  EXPECT_EQ(recorded(comm.hash).device_times.size(), 1u);
+  EXPECT_EQ(metric("nccl.refused_device_times") - before, 2);
+}
+
+// In a child: the pool is full for a second.
+TEST_F(Pitfall, ChannelsWithoutAStopAreNotWaitedFor) {
+  const std::uint64_t id = hash();
+  const pid_t child = start_child([&] {
+    FakeNccl nccl = exact(5);
+    FakeNccl::Comm comm = nccl.init(id, 2, 0);
+    FakeNccl::Collective what;
+    for (int i = 0; i < 10'000; ++i) {  // more than the pool: nothing is ever given back
+      what.channels = channels(0, 1, device_now(), 0, 1'000);
+      void* group = nccl.begin_group(comm);
+      void* call = nccl.begin_call(comm, group, what);
+      void* operation = nccl.begin_operation(comm, call, what);
+      nccl.stop(operation);
+      nccl.stop(call);
+      nccl.stop(group);
+      nccl.begin_channel(comm, operation, what.channels[0]);
+    }
+    return metric("nccl.lost_events") > 0 ? 0 : 1;
+  });
+  EXPECT_EQ(wait_for(child), 0);
+  const auto got = recorded(id);
+  EXPECT_GE(got.operations.size(), 4096u);  // what a ring keeps: recorded all the same
+  EXPECT_TRUE(got.device_times.empty());
+}
+
+TEST_F(Pitfall, StatesWithoutArgumentsAndStaleHandlesDoNothing) {
+  FakeNccl nccl = exact(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  FakeNccl::Collective what;
+  what.channels = channels(0, 1, device_now(), 0, 7'000);
+  void* group = nccl.begin_group(comm);
+  void* call = nccl.begin_call(comm, group, what);
+  void* operation = nccl.begin_operation(comm, call, what);
+  void* channel = nccl.begin_channel(comm, operation, what.channels[0]);
+  nccl.record(channel, nccl::kKernelChStop, nullptr);
+  nccl.end_channel(channel, what.channels[0]);
+  for (int i = 0; i < 3; ++i) {
+    nccl.end_channel(channel, what.channels[0]);  // over
+    EXPECT_EQ(nccl.begin_channel(comm, operation, what.channels[0]), nullptr);
+    nccl.stop(group);
+    nccl.stop(call);
+    nccl.stop(operation);
+  }
+  for (const std::uint64_t wild :
+       {1ull, 5ull, 0xFFFF'FFFF'FFFF'FFFFull, 0x1234'5678'9ABC'DE02ull}) {
+    nccl.record(reinterpret_cast<void*>(wild), 22, nullptr);
+    nccl.stop(reinterpret_cast<void*>(wild));
+  }
+  EXPECT_EQ(recorded(comm.hash).device_times.size(), 1u);
+}
+
+TEST_F(Pitfall, NothingIsSaidOfAContextThatIsNull) {
+  FakeNccl nccl = fake(5);
+  FakeNccl::Comm nobody;
+  nccl.collective(nobody, {});
+  nccl.finalize(nobody);
+}
+
+TEST_F(Pitfall, V4ChannelsOfAPointToPointMayBeUninitialised) {
+  FakeNccl nccl = exact(4);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  nccl.begin_group(comm);
+  FakeNccl::Collective send;
+  send.func = "Send";
+  EXPECT_EQ(nccl.begin_p2p(comm, nullptr, send, 1, 0), nullptr);
+  EXPECT_EQ(nccl.begin_p2p(comm, nullptr, send, 1, 0xEE), nullptr);
+  EXPECT_EQ(recorded(comm.hash).operations.size(), 2u);
+}
+
+TEST_F(NcclTest, KeepsFiveThousandOperationsBetweenTwoReads) {
+  FakeNccl nccl = exact(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  recorded(comm.hash);
+  FakeNccl::Collective what;
+  for (int i = 0; i < 2'000; ++i) {  // 4,000 records: the first ring's room
+    what.channels = channels(0, 2, device_now(), 0, 100);
+    nccl.collective(comm, what);
+  }
+  const auto got = recorded(comm.hash);
+  EXPECT_EQ(got.operations.size(), 2'000u);
+  EXPECT_EQ(got.device_times.size(), 2'000u);
+  EXPECT_EQ(reader_->status().lost, 0u);
+}
+
+TEST_F(NcclTest, ThreadsRecordAtOnce) {
+  FakeNccl nccl = exact(5);
+  std::vector<FakeNccl::Comm> comms;
+  for (int rank = 0; rank < 4; ++rank) comms.push_back(nccl.init(0x9100, 4, rank));
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < 4; ++rank) {
+    threads.emplace_back([&nccl, &comm = comms[static_cast<std::size_t>(rank)]] {
+      FakeNccl mine = nccl;  // a group's mask is its thread's
+      FakeNccl::Collective what;
+      for (int i = 0; i < 500; ++i) {
+        what.channels = channels(0, 8, device_now(), 0, 100);
+        void* group = mine.begin_group(comm);
+        void* call = mine.begin_call(comm, group, what);
+        void* operation = mine.begin_operation(comm, call, what);
+        mine.stop(operation);
+        mine.stop(call);
+        mine.stop(group);
+        std::thread([&] { mine.channels(comm, operation, what.channels); }).join();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const auto got = recorded(0x9100);
+  EXPECT_EQ(got.operations.size(), 2'000u);
+  EXPECT_EQ(got.device_times.size(), 2'000u);
+  EXPECT_EQ(std::count_if(reader_->keeper.collectives.begin(), reader_->keeper.collectives.end(),
+                          [](const JoinedCollective& c) {
+                            return c.head.comm == 0x9100 && c.head.complete && !c.head.mismatch;
+                          }),
+            500);
+}
+
+TEST_F(NcclTest, CommunicatorsComeAndGoAndTheLibraryIsLoadedAnew) {
+  for (int i = 0; i < 10; ++i) {
+    FakeNccl nccl = fake(4 + i % 4);
+    FakeNccl::Comm comm = nccl.init(hash(), 2, 1);
+    nccl.collective(comm, {});
+    nccl.finalize(comm);
+    EXPECT_EQ(recorded(comm.hash).operations.size(), 1u);
+    void* library = dlopen(PSCOPE_NCCL_PLUGIN, RTLD_NOW | RTLD_NOLOAD);
+    ASSERT_NE(library, nullptr);
+    for (int closed = 0; closed < 3; ++closed) dlclose(library);  // as NCCL does: it stays
+  }
+}
+
+TEST_F(NcclTest, FollowsTheLevelWhileItRuns) {
+  FakeNccl nccl = fake(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  nccl.collective(comm, {});
+  set_level(Level::off);
+  for (int i = 0; i < 10; ++i) nccl.collective(comm, {});
+  EXPECT_EQ(nccl.mask(), nccl::kGroupApi);  // only what tells that it is on again
+  EXPECT_EQ(recorded(comm.hash).operations.size(), 1u);
+  set_level(Level::basic);
+  nccl.collective(comm, {});  // notices
+  for (int i = 0; i < 200; ++i) nccl.collective(comm, {});
+  EXPECT_EQ(nccl.mask(), nccl::kColl | nccl::kP2p);
+  const auto sampled = recorded(comm.hash).operations;
+  EXPECT_GE(sampled.size(), 3u);
+  EXPECT_LE(sampled.size(), 4u);
+  for (const Op& op : sampled) EXPECT_EQ(op.sequence % 64, 0u);
+  set_level(Level::detailed);
+  nccl.collective(comm, {});
+  nccl.collective(comm, {});
+  EXPECT_GE(recorded(comm.hash).operations.size(), 1u);
+}
+
+// Windows of channels: few, at the same times for everybody, and all classes get some.
+TEST_F(NcclTest, MeasuresChannelsInShortWindows) {
+  FakeNccl nccl = fake(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  std::map<std::uint64_t, int> sampled;  // by bytes
+  std::uint64_t with = 0, all = 0;
+  const std::uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + 1'500'000'000;
+  while (clock_ns(CLOCK_MONOTONIC) < end_ns) {
+    FakeNccl::Collective what;
+    what.count = all % 1000 == 999 ? 1 << 20 : 1024;  // one in a thousand is of another size
+    what.channels = channels(0, 2, device_now(), 0, 500);
+    nccl.collective(comm, what);
+    ++all;
+    if ((nccl.group_mask() & nccl::kKernelCh) != 0) {
+      ++with;
+      ++sampled[what.count * 4];
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(20));
+  }
+  EXPECT_GT(with, 0u);
+  EXPECT_LT(static_cast<double>(with), 0.15 * static_cast<double>(all));
+  EXPECT_GE(sampled[4096], 5);
+  EXPECT_GE(sampled[4 << 20], 1);
+}
+
+TEST_F(NcclTest, KeepsChannelsOffAroundAGraphCapture) {
+  FakeNccl nccl = fake(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  for (int i = 0; i < 100'000 && (nccl.mask() & nccl::kKernelCh) == 0; ++i) {
+    nccl.collective(comm, {});
+    std::this_thread::sleep_for(std::chrono::microseconds(20));
+  }
+  ASSERT_NE(nccl.mask() & nccl::kKernelCh, 0);
+  nccl.begin_group(comm, true);
+  EXPECT_EQ(nccl.mask() & nccl::kKernelCh, 0);
+  const std::uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + 200'000'000;
+  while (clock_ns(CLOCK_MONOTONIC) < end_ns) {
+    nccl.collective(comm, {});
+    ASSERT_EQ(nccl.mask() & nccl::kKernelCh, 0);
+  }
+}
+
+TEST_F(NcclTest, TiesTheDevicesClockToTheHosts) {
+  FakeNccl nccl = exact(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  constexpr std::uint64_t kAhead = 123'456'789;  // the device's clock is not the host's
+  std::vector<std::int64_t> begins;
+  for (int i = 0; i < 50; ++i) {
+    FakeNccl::Collective what;
+    void* group = nccl.begin_group(comm);
+    void* call = nccl.begin_call(comm, group, what);
+    const std::uint64_t start = clock_ns(CLOCK_MONOTONIC);
+    what.channels = channels(0, 1, start + kAhead, 0, 5'000);
+    void* operation = nccl.begin_operation(comm, call, what);
+    nccl.stop(call);
+    nccl.stop(group);
+    while (clock_ns(CLOCK_MONOTONIC) < start + 5'000) continue;
+    nccl.channels(comm, operation, what.channels);
+    begins.push_back(static_cast<std::int64_t>(start));
+  }
+  const auto got = recorded(comm.hash).device_times;
+  ASSERT_EQ(got.size(), 50u);
+  for (std::size_t i = 25; i < 50; ++i)
+    EXPECT_NEAR(static_cast<double>(got[i].device_begin_ns), static_cast<double>(begins[i]),
+                100'000);
+}
+
+}  // namespace
+}  // namespace peerscope

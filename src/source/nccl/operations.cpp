@@ -1,0 +1,244 @@
+#include "source/nccl/operations.hpp"
+
+#include "record/finished.hpp"
+#include "source/nccl/device_clock.hpp"
+#include "source/nccl/events.hpp"
+#include "source/nccl/governor.hpp"
+#include "source/nccl/names.hpp"
+
+namespace peerscope::nccl {
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr std::uint64_t kLongest = 3'600'000'000'000;  // ns: no operation takes an hour
+
+std::uint64_t now_ticks() {
+  const Recorder* session = recorder();
+  return session == nullptr ? 0 : ticks_now(session->clock);
+}
+
+bool is_p2p(std::uint8_t kind) { return kind == PSCOPE_KIND_SEND || kind == PSCOPE_KIND_RECV; }
+
+// Has no meaning for collectives without a root.
+std::uint16_t peer_of(std::uint8_t kind, int peer) {
+  const bool has = is_p2p(kind) || kind == PSCOPE_KIND_BROADCAST || kind == PSCOPE_KIND_REDUCE ||
+                   kind == PSCOPE_KIND_GATHER || kind == PSCOPE_KIND_SCATTER;
+  return has && peer >= 0 && peer < static_cast<int>(PSCOPE_NO_PEER)
+             ? static_cast<std::uint16_t>(peer)
+             : std::uint16_t{PSCOPE_NO_PEER};
+}
+
+// NCCL counts each function by itself. Where it gives no number, the next of our own.
+std::uint64_t sequence_of(Communicator& comm, const Operation& operation) {
+  if (operation.numbered) {
+    comm.unnumbered.store(operation.sequence + 1, kRelaxed);
+    return operation.sequence;
+  }
+  return is_p2p(operation.kind) ? comm.next_p2p.fetch_add(1, kRelaxed)
+                                : comm.unnumbered.fetch_add(1, kRelaxed);
+}
+
+pscope_op op_of(const Communicator& comm, const Operation& operation, std::uint64_t bytes,
+                std::uint64_t sequence) {
+  pscope_op op{};
+  op.bytes = bytes;
+  op.sequence = sequence;
+  op.comm = comm.id;
+  op.peer = peer_of(operation.kind, operation.peer);
+  op.kind = operation.kind;
+  op.algorithm = operation.algorithm;
+  op.protocol = operation.protocol;
+  op.dtype = operation.dtype;
+  op.async = 1;
+  return op;
+}
+
+// The operation with its identity, until its channels have ended.
+void* await_channels(Communicator& comm, const pscope_op& op, std::uint32_t channels,
+                     std::uint64_t begin_ticks, std::uint64_t now) {
+  Event* event = take_event(Tag::device, &comm, now);
+  if (event == nullptr) return nullptr;
+  event->kind = op.kind;
+  event->algorithm = op.algorithm;
+  event->bytes = op.bytes;
+  event->sequence = op.sequence;
+  event->peer = op.peer;
+  event->expected = channels;
+  event->host_before_ns = host_time_of(begin_ticks);
+  event->first_start_ns.store(UINT64_MAX, kRelaxed);
+  event->last_stop_ns.store(0, kRelaxed);
+  event->stopped.store(0, kRelaxed);
+  event->damaged.store(false, kRelaxed);
+  return handle_of(*event, Tag::device).pointer();
+}
+
+std::uint64_t class_of(const Communicator& comm, const pscope_op& op) {
+  const auto width = static_cast<std::uint64_t>(op.bytes == 0 ? 0 : 64 - __builtin_clzll(op.bytes));
+  return std::uint64_t{1} << 63 | std::uint64_t{comm.id} << 24 | std::uint64_t{op.kind} << 8 |
+         width;
+}
+
+// A call whose operation never came (symmetric memory and copy engines before 2.29, 2.31): that it was made is still true.
+void record_call(const Event& call) {
+  Recorder* session = recorder();
+  if (session == nullptr || call.comm == nullptr) return;
+  Operation operation{};
+  operation.kind = call.kind;
+  operation.dtype = call.dtype;
+  operation.peer = call.peer;
+  record_finished(*session,
+                  op_of(*call.comm, operation, call.bytes, sequence_of(*call.comm, operation)),
+                  call.begin_ticks);
+}
+
+void end_call(Event& call) {
+  if (!call.recorded && !call.captured) record_call(call);
+  if (call.captured) count_captured();
+  give_back(call);
+}
+
+// The group's calls end with it: their operations have been launched, or never will be.
+void end_group(Event& group) {
+  group.open.store(false, kRelaxed);
+  for (std::uint32_t at = group.next; at != kNoEvent;) {
+    Event* call = event_in_use(at);
+    if (call == nullptr || call->tag != Tag::call || call->group != index_of(group)) break;
+    at = call->next;
+    end_call(*call);
+  }
+  give_back(group);
+}
+
+void raise(std::atomic<std::uint64_t>& most, std::uint64_t value) {
+  std::uint64_t seen = most.load(kRelaxed);
+  while (seen < value && !most.compare_exchange_weak(seen, value, kRelaxed)) continue;
+}
+void lower(std::atomic<std::uint64_t>& least, std::uint64_t value) {
+  std::uint64_t seen = least.load(kRelaxed);
+  while (seen > value && !least.compare_exchange_weak(seen, value, kRelaxed)) continue;
+}
+
+// All channels have ended: the operation ran from the first start to the last stop.
+void finish(Event& event) {
+  Recorder* session = recorder();
+  const std::uint64_t start = event.first_start_ns.load(kRelaxed);
+  const std::uint64_t stop = event.last_stop_ns.load(kRelaxed);
+  const bool fine = !event.damaged.load(kRelaxed) && stop > start && stop - start < kLongest;
+  if (!fine) {
+    count_bad_times();
+  } else if (session != nullptr) {
+    Communicator& comm = *event.comm;
+    narrow_clock(comm, start, stop, event.host_before_ns);
+    const pscope_device_times times{event.sequence, start,           stop,
+                                    event.bytes,    comm.id,         comm.device_clock,
+                                    event.kind,     event.algorithm, 0};
+    pscope_op_device_times(&session->pub, &times);
+    count_sampled();
+  }
+  give_back(event);
+}
+
+}  // namespace
+
+void* begin_group(Communicator* comm, bool captured) {
+  follow_level();
+  if (comm == nullptr || level_now() == PSCOPE_LEVEL_OFF) return nullptr;
+  const std::uint64_t now = now_ticks();
+  if (captured) avoid_capture(now);
+  Event* group = take_event(Tag::group, comm, now);
+  if (group == nullptr) return nullptr;
+  group->captured = captured;
+  group->expects_channels = measures_channels();
+  group->open.store(true, kRelaxed);
+  return handle_of(*group, Tag::group).pointer();
+}
+
+void* begin_call(Communicator* comm, void* group_handle, const Call& call) {
+  if (comm == nullptr || level_now() == PSCOPE_LEVEL_OFF) return nullptr;
+  Event* group = find_event(group_handle, Tag::group);
+  const std::uint64_t now = now_ticks();
+  Event* event = take_event(Tag::call, comm, now);
+  if (event != nullptr) {
+    event->captured = call.captured;
+    event->kind = call.kind;
+    event->dtype = call.dtype;
+    event->bytes = size_of(call.kind, call.count, call.dtype, comm->ranks);
+    event->peer = peer_of(call.kind, call.root);
+    event->expects_channels = group != nullptr ? group->expects_channels : measures_channels();
+    if (group != nullptr) {
+      event->group = index_of(*group);
+      event->next = group->next;
+      group->next = index_of(*event);
+    }
+  }
+  follow_time(now);
+  return event == nullptr ? nullptr : handle_of(*event, Tag::call).pointer();
+}
+
+void* begin_operation(Communicator* comm, void* call_handle, const Operation& operation) {
+  Recorder* session = recorder();
+  if (comm == nullptr || session == nullptr || level_now() == PSCOPE_LEVEL_OFF) return nullptr;
+  Event* call = find_event(call_handle, Tag::call);
+  if (call != nullptr && call->captured) return nullptr;  // nothing runs now
+  const std::uint64_t now = ticks_now(session->clock);
+  const std::uint64_t begin = call != nullptr ? call->begin_ticks : now;
+  // The call keeps the user's count and type; operations of some kinds are counted in bytes.
+  const bool by_call = call != nullptr && call->kind == operation.kind;
+  pscope_op op =
+      op_of(*comm, operation,
+            by_call ? call->bytes
+                    : size_of(operation.kind, operation.count, operation.dtype, comm->ranks),
+            sequence_of(*comm, operation));
+  if (by_call) op.dtype = call->dtype;
+  record_finished(*session, op, begin);
+  const bool expects = call != nullptr ? call->expects_channels : measures_channels();
+  if (call != nullptr) call->recorded = true;
+  if (call == nullptr) follow_time(now);
+  note_class(class_of(*comm, op), expects, now);
+  if (!expects || operation.channels == 0 || operation.channels > kChannels) return nullptr;
+  return await_channels(*comm, op, operation.channels, begin, now);
+}
+
+void* begin_channel(void* operation, std::uint8_t channel, std::uint64_t start_ns) {
+  Event* event = find_event(operation, Tag::device);
+  if (event == nullptr || channel >= kChannels) return nullptr;
+  // NCCL keeps 64 times a channel: a reader that is late finds those of another operation.
+  if (start_ns == 0 || start_ns < event->comm->channel_stop_ns[channel].load(kRelaxed))
+    event->damaged.store(true, kRelaxed);
+  lower(event->first_start_ns, start_ns);
+  Handle handle = Handle::of(operation);
+  handle.tag = Tag::channel;
+  handle.channel = channel;
+  return handle.pointer();
+}
+
+void note_channel_stop(void* channel, std::uint64_t stop_ns) {
+  const Handle handle = Handle::of(channel);
+  Event* event = find_event(channel, Tag::channel);
+  if (event == nullptr || handle.channel >= kChannels) return;
+  raise(event->last_stop_ns, stop_ns);
+  raise(event->comm->channel_stop_ns[handle.channel], stop_ns);
+}
+
+void end(void* handle) {
+  switch (Handle::of(handle).tag) {
+    case Tag::channel:
+      if (Event* event = find_event(handle, Tag::channel)) {
+        const std::uint32_t stopped = event->stopped.fetch_add(1, std::memory_order_acq_rel) + 1;
+        if (stopped == event->expected) finish(*event);
+      }
+      return;
+    case Tag::group:
+      if (Event* event = find_event(handle, Tag::group)) end_group(*event);
+      return;
+    case Tag::call:  // ends with its group; one without ends here
+      if (Event* event = find_event(handle, Tag::call)) {
+        if (event->group == kNoEvent) end_call(*event);
+      }
+      return;
+    default:
+      return;  // launched: what remains is up to its channels
+  }
+}
+
+}  // namespace peerscope::nccl
