@@ -38,6 +38,7 @@ PY
 say "commands on it"
 measure statistics "$p" query "$work/big.pscope" "SELECT sum(bytes) FROM ops WHERE operation = 'all_reduce'"
 measure filtered "$p" query "$work/big.pscope" "SELECT sum(bytes) FROM ops WHERE operation = 'all_reduce' AND bytes >= 0"
+measure slow "$p" query "$work/big.pscope" "SELECT count(*) FROM ops WHERE operation = 'all_reduce' AND host_duration_ns > 20000"
 measure window "$p" query "$work/big.pscope" "SELECT rank, status, begin_ns FROM ops WHERE begin_ns BETWEEN $middle AND $middle + 2000000000 AND status <> 'ok'"
 measure info "$p" info "$work/big.pscope"
 "$p" bench trace -n 4 --keep "$work/small.pscope"

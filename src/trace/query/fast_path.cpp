@@ -2,112 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <deque>
 #include <map>
+#include <thread>
 
+#include "trace/query/row_range.hpp"
 #include "trace/query/simple_query.hpp"
 
 namespace peerscope {
 namespace {
-
-__extension__ using Wide = __int128;
-
-// Sums are kept wider than they can become: SQLite's own overflow is an error there, and ours to
-// leave to it.
-struct Accumulator {
-  std::uint64_t count = 0;  // of values that are known
-  Wide sum = 0;
-  std::int64_t min = INT64_MAX, max = INT64_MIN;
-
-  void add(std::int64_t value) {
-    ++count;
-    sum += value;
-    min = std::min(min, value);
-    max = std::max(max, value);
-  }
-};
-
-enum Measure : std::uint8_t { kBytes, kHost, kDevice, kBegin, kMeasures };
-
-std::optional<Measure> measure_of(OpsColumn column) {
-  switch (column) {
-    case OpsColumn::bytes:
-      return kBytes;
-    case OpsColumn::host_duration_ns:
-      return kHost;
-    case OpsColumn::device_duration_ns:
-      return kDevice;
-    case OpsColumn::begin_ns:
-      return kBegin;
-    default:
-      return std::nullopt;
-  }
-}
-
-struct Group {
-  std::vector<SqlValue> key;
-  std::uint64_t rows = 0;
-  std::array<Accumulator, kMeasures> measures;
-};
-
-bool holds(const SimpleCondition& condition, const SqlValue& value) {
-  if (value.index() == 0) return false;
-  if (condition.values.size() != 1)
-    return std::any_of(condition.values.begin(), condition.values.end(),
-                       [&](const SqlValue& v) { return compare(value, v) == 0; });
-  const int order = compare(value, condition.values[0]);
-  switch (condition.comparison) {
-    case Comparison::eq:
-      return order == 0;
-    case Comparison::ne:
-      return order != 0;
-    case Comparison::lt:
-      return order < 0;
-    case Comparison::le:
-      return order <= 0;
-    case Comparison::gt:
-      return order > 0;
-    case Comparison::ge:
-      return order >= 0;
-  }
-  return false;
-}
-
-// A condition on a number of each row, as a range.
-struct RowRange {
-  Measure measure = kBytes;
-  std::int64_t least = INT64_MIN, most = INT64_MAX;
-
-  [[nodiscard]] bool holds(std::int64_t value) const { return value >= least && value <= most; }
-};
-
-// Empty: it is no range (<>, IN).
-std::optional<RowRange> range_of(const SimpleCondition& condition) {
-  if (condition.values.size() != 1) return std::nullopt;
-  const std::int64_t at = std::get<1>(condition.values[0]);
-  RowRange range{*measure_of(condition.column), INT64_MIN, INT64_MAX};
-  switch (condition.comparison) {
-    case Comparison::eq:
-      range.least = range.most = at;
-      return range;
-    case Comparison::lt:
-      if (at == INT64_MIN) return std::nullopt;
-      range.most = at - 1;
-      return range;
-    case Comparison::le:
-      range.most = at;
-      return range;
-    case Comparison::gt:
-      if (at == INT64_MAX) return std::nullopt;
-      range.least = at + 1;
-      return range;
-    case Comparison::ge:
-      range.least = at;
-      return range;
-    case Comparison::ne:
-      break;
-  }
-  return std::nullopt;
-}
 
 class Execution {
  public:
@@ -142,8 +46,9 @@ class Execution {
     numbers_.clear();
   }
 
-  Status from_columns() {
-    for (std::size_t i = 0; i < trace_.chunks().size(); ++i) {
+  // Every `step`th chunk from `first` on.
+  Status from_columns(std::size_t first, std::size_t step) {
+    for (std::size_t i = first; i < trace_.chunks().size(); i += step) {
       if (callbacks_.cancelled && callbacks_.cancelled())
         return Error{ErrorCode::timeout, "the query was stopped"};
       if (!may_hold(trace_.chunks()[i])) continue;
@@ -153,6 +58,19 @@ class Execution {
       if (!chunk->status()) return chunk->status();
     }
     return Done{};
+  }
+
+  // What another has found in other chunks.
+  void add(const Execution& other) {
+    read_ += other.read_;
+    for (const Group& theirs : other.groups_) {
+      const auto [at, is_new] =
+          numbers_.try_emplace(theirs.key, static_cast<std::int32_t>(groups_.size()));
+      if (is_new) groups_.emplace_back().key = theirs.key;
+      Group& ours = groups_[static_cast<std::size_t>(at->second)];
+      ours.rows += theirs.rows;
+      for (std::size_t m = 0; m < kMeasures; ++m) ours.measures[m].add(theirs.measures[m]);
+    }
   }
 
   // False: a sum is beyond SQLite's integers.
@@ -273,8 +191,10 @@ class Execution {
   void add_chunk(OpsChunk& chunk, const ChunkInfo& info) {
     read_ += chunk.size();
     choose_ranges(info);
-    const bool every_row = only_ranges_ && asked_.empty();
-    if (every_row && query_.groups.empty() && only_bytes_sum() && add_packed(chunk)) return;
+    const bool of_bytes =
+        only_ranges_ && std::all_of(asked_.begin(), asked_.end(),
+                                    [](const RowRange& range) { return range.measure == kBytes; });
+    if (of_bytes && query_.groups.empty() && only_bytes_sum() && add_packed(chunk)) return;
     const auto index = chunk.shape_index();
     std::array<std::span<const std::int64_t>, kMeasures> values;
     const auto load = [&](Measure measure) { values[measure] = column_of(chunk, measure); };
@@ -339,25 +259,30 @@ class Execution {
            });
   }
 
-  // Shapes and sizes have few values each: two look-ups an operation, no branch.
+  // Shapes and sizes have few values each: three look-ups an operation, no branch.
   bool add_packed(OpsChunk& chunk) {
     const auto shape = chunk.packed(Column::shape);
     const auto bytes = chunk.packed(Column::bytes);
     if (!shape || !bytes) return false;
     constexpr std::uint64_t kSafe = std::uint64_t{1} << 47;  // 65,536 of them fit
-    std::array<std::uint64_t, 256> mask{};
+    std::array<std::uint64_t, 256> mask{}, in_range{}, size{};
     for (std::size_t i = 0; i < mask.size(); ++i) {
       const std::uint64_t number = shape->table[i];
       if (bytes->table[i] >= kSafe) return false;
       mask[i] =
           number < group_of_shape_.size() && group_of_shape_[number] >= 0 ? ~std::uint64_t{0} : 0;
+      const auto value = static_cast<std::int64_t>(bytes->table[i]);
+      const bool asked = std::all_of(asked_.begin(), asked_.end(),
+                                     [value](const RowRange& range) { return range.holds(value); });
+      in_range[i] = asked ? ~std::uint64_t{0} : 0;
+      size[i] = asked ? bytes->table[i] : 0;
     }
     std::uint64_t sum = 0;
     std::uint64_t count = 0;
     for (std::size_t i = 0; i < shape->index.size(); ++i) {
       const std::uint64_t wanted = mask[shape->index[i]];
-      sum += wanted & bytes->table[bytes->index[i]];
-      count -= wanted;  // minus all ones is plus one
+      sum += wanted & size[bytes->index[i]];
+      count -= wanted & in_range[bytes->index[i]];  // minus all ones is plus one
     }
     Group& group = groups_[0];
     group.rows += count;
@@ -421,6 +346,35 @@ class Execution {
   std::uint64_t read_ = 0;
 };
 
+// Chunks are independent: each processor takes every nth. The answer does not depend on how many
+// there are. The caller's functions are called on the caller's thread only.
+Status scan_columns(Execution& whole, const TraceReader& trace, const SimpleQuery& query,
+                    const QueryCallbacks& callbacks) {
+  constexpr std::size_t kChunksWorthAThread = 16;
+  const std::size_t threads =
+      std::clamp<std::size_t>(trace.chunks().size() / kChunksWorthAThread, 1,
+                              std::max(1U, std::thread::hardware_concurrency()));
+  std::atomic<bool> stop{false};
+  QueryCallbacks of_others;
+  of_others.cancelled = [&stop] { return stop.load(std::memory_order_relaxed); };
+  std::deque<Execution> parts;
+  std::vector<Status> done(threads, Status(Done{}));
+  for (std::size_t i = 0; i < threads; ++i)
+    parts.emplace_back(trace, query, i == 0 ? callbacks : of_others);
+  {
+    std::vector<std::jthread> running;
+    for (std::size_t i = 1; i < threads; ++i)
+      running.emplace_back([&, i] { done[i] = parts[i].from_columns(i, threads); });
+    done[0] = parts[0].from_columns(0, threads);
+    if (!done[0]) stop.store(true, std::memory_order_relaxed);
+  }
+  for (std::size_t i = 0; i < threads; ++i) {
+    if (!done[i]) return done[i];
+    whole.add(parts[i]);
+  }
+  return Done{};
+}
+
 }  // namespace
 
 std::optional<Result<QueryStats>> query_columns(const TraceReader& trace, const std::string& sql,
@@ -433,7 +387,7 @@ std::optional<Result<QueryStats>> query_columns(const TraceReader& trace, const 
   if (!execution.from_statistics()) {
     execution.forget();
     stats.engine = "columns";
-    if (const Status done = execution.from_columns(); !done)
+    if (const Status done = scan_columns(execution, trace, *query, callbacks); !done)
       return Result<QueryStats>(done.error());
   }
   std::vector<std::vector<SqlValue>> rows;

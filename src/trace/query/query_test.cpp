@@ -225,7 +225,9 @@ class RandomQuestions {
 TEST(Query, FastPathSaysWhatSqliteSays) {
   const SmallTrace traces[] = {SmallTrace(varied(6000, 1), 1000),
                                SmallTrace(SmallTrace::collectives(400)),
-                               SmallTrace(varied(3000, 9), 500, false)};
+                               SmallTrace(varied(3000, 9), 500, false),
+                               SmallTrace(varied(6000, 5), 100),  // 60 chunks: several threads
+                               SmallTrace(SmallTrace::collectives(1600), 100)};
   std::size_t fast = 0;
   for (const SmallTrace& small : traces) {
     const TraceReader trace = small.open();
@@ -243,7 +245,7 @@ TEST(Query, FastPathSaysWhatSqliteSays) {
       fast += quick.engine != "sqlite" ? 1 : 0;
     }
   }
-  EXPECT_GT(fast, 400u);
+  EXPECT_GT(fast, 680u);
 }
 
 TEST(Query, SimpleQuestionsAreOnlyThoseThatAreUnderstoodWhole) {

@@ -70,7 +70,10 @@ class Tokens {
     while (n < rest_.size() && (std::isalnum(static_cast<unsigned char>(rest_[n])) != 0 ||
                                 rest_[n] == '.' || rest_[n] == '_'))
       ++n;
-    now_ = {TokenType::number, rest_.substr(0, n), {}};
+    const std::string_view all = rest_.substr(0, n);
+    // Whole numbers only. What else there is of them, and what is none to SQLite, either (1b), it may judge.
+    const bool whole = all.find_first_not_of("0123456789") == std::string_view::npos;
+    now_ = {whole ? TokenType::number : TokenType::bad, all, {}};
     rest_.remove_prefix(n);
   }
   void literal() {
