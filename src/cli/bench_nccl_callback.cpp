@@ -18,10 +18,8 @@ namespace {
 
 constexpr int kChannels = 24;
 constexpr std::size_t kPhases = 4;
-// Callbacks of one all-reduce in each phase. Host: group, its two states, call, operation, and the ends of the last three.
-constexpr std::array<const char*, kPhases> kNames{"host events", "channel start", "channel's stop time",
-                                                  "channel end"};
-constexpr std::array<int, kPhases> kCallbacks{8, kChannels, kChannels, kChannels};
+constexpr std::array<const char*, kPhases> kNames{"host events", "channel start",
+                                                  "channel's stop time", "channel end"};
 
 using Clock = std::chrono::steady_clock;
 
@@ -30,7 +28,8 @@ double ns_since(Clock::time_point begin) {
 }
 
 struct Costs {
-  std::array<double, kPhases> ns{};  // of one callback
+  std::array<double, kPhases> ns{};                // of one callback
+  std::array<std::uint64_t, kPhases> callbacks{};  // of one all-reduce
   double all_reduce_us = 0;
 };
 
@@ -49,22 +48,20 @@ class Driver {
 
   Costs measure(int operations) {
     Costs costs;
-    for (int i = 0; i < operations; ++i) add(one(), costs);
+    for (int i = 0; i < operations; ++i) one(costs);
     const double floor = clock_ns_a_reading();
     double all = 0;
     for (std::size_t p = 0; p < kPhases; ++p) {
       const double total = std::max(0.0, costs.ns[p] / operations - floor);
       all += total;
-      costs.ns[p] = total / kCallbacks[p];
+      costs.callbacks[p] /= static_cast<std::uint64_t>(operations);
+      costs.ns[p] = total / static_cast<double>(std::max<std::uint64_t>(costs.callbacks[p], 1));
     }
     costs.all_reduce_us = all / 1000;
     return costs;
   }
 
  private:
-  static void add(const std::array<double, kPhases>& one, Costs& to) {
-    for (std::size_t p = 0; p < kPhases; ++p) to.ns[p] += one[p];
-  }
   static double clock_ns_a_reading() {
     constexpr int kTimes = 10'000;
     const Clock::time_point begin = Clock::now();
@@ -72,31 +69,39 @@ class Driver {
     return ns_since(begin) / kTimes;
   }
 
-  std::array<double, kPhases> one() {
-    std::array<double, kPhases> ns{};
+  template <class Work>
+  void phase(std::size_t p, Costs& costs, Work&& work) {
+    const std::uint64_t before = nccl_.callbacks();
+    const Clock::time_point begin = Clock::now();
+    work();
+    costs.ns[p] += ns_since(begin);
+    costs.callbacks[p] += nccl_.callbacks() - before;
+  }
+
+  void one(Costs& costs) {
     device_ns_ += 100'000;
-    Clock::time_point begin = Clock::now();
-    void* group = nccl_.begin_group(comm_);
-    void* call = nccl_.begin_call(comm_, group, what_);
-    void* operation = nccl_.begin_operation(comm_, call, what_);
-    nccl_.stop(operation);
-    nccl_.stop(call);
-    nccl_.stop(group);
-    ns[0] = ns_since(begin);
+    void* operation = nullptr;
+    phase(0, costs, [&] {
+      void* group = nccl_.begin_group(comm_);
+      void* call = nccl_.begin_call(comm_, group, what_);
+      operation = nccl_.begin_operation(comm_, call, what_);
+      nccl_.stop(operation);
+      nccl_.stop(call);
+      nccl_.stop(group);
+    });
     for (FakeNccl::Channel& c : channel_) c = {c.id, device_ns_, device_ns_ + 10'000};
-    begin = Clock::now();
-    for (std::size_t i = 0; i < channel_.size(); ++i)
-      handle_[i] = nccl_.begin_channel(comm_, operation, channel_[i]);
-    ns[1] = ns_since(begin);
+    phase(1, costs, [&] {
+      for (std::size_t i = 0; i < channel_.size(); ++i)
+        handle_[i] = nccl_.begin_channel(comm_, operation, channel_[i]);
+    });
     nccl::StateArguments arguments{};
     arguments.stop_ns = device_ns_ + 10'000;
-    begin = Clock::now();
-    for (void* handle : handle_) nccl_.record(handle, nccl::kKernelChStop, &arguments);
-    ns[2] = ns_since(begin);
-    begin = Clock::now();
-    for (void* handle : handle_) nccl_.stop(handle);
-    ns[3] = ns_since(begin);
-    return ns;
+    phase(2, costs, [&] {
+      for (void* handle : handle_) nccl_.record(handle, nccl::kKernelChStop, &arguments);
+    });
+    phase(3, costs, [&] {
+      for (void* handle : handle_) nccl_.stop(handle);
+    });
   }
 
   FakeNccl& nccl_;
@@ -115,7 +120,7 @@ class PrivateSession {
     if (mkdtemp(path) != nullptr) path_ = path;
     setenv("PEERSCOPE_RUNTIME_DIR", path_.c_str(), 1);
     setenv("PEERSCOPE_LEVEL", "detailed", 1);
-    setenv("PEERSCOPE_NCCL_EXACT", "1", 1);
+    setenv("PEERSCOPE_OVERHEAD__BUDGET", "100 %", 1);
   }
   ~PrivateSession() {
     std::error_code ignored;
@@ -128,10 +133,11 @@ class PrivateSession {
   std::string path_;
 };
 
-void print(const std::array<Spread, kPhases>& phases, const Spread& whole) {
+void print(const Costs& costs, const std::array<Spread, kPhases>& phases, const Spread& whole) {
   std::vector<std::vector<std::string>> rows{{"", "callbacks", "ns each", "least..most"}};
   for (std::size_t p = 0; p < kPhases; ++p) {
-    rows.push_back({kNames[p], fmt::format("{}", kCallbacks[p]), fmt::format("{:.1f}", phases[p].median),
+    rows.push_back({kNames[p], fmt::format("{}", costs.callbacks[p]),
+                    fmt::format("{:.1f}", phases[p].median),
                     fmt::format("{:.1f}..{:.1f}", phases[p].least, phases[p].most)});
   }
   fmt::print("{}\nan all-reduce of {} channels, all its callbacks: {:.2f} us [{:.2f}..{:.2f}]\n",
@@ -148,8 +154,10 @@ int bench_nccl_callback_main(Args& args) {
   if (const auto status = args.parse()) return *status;
   if (plugin.empty()) plugin = source_libraries().nccl;
   if (plugin.empty()) {
-    fmt::print(stderr, "peerscope bench nccl-callback: libpeerscope-nccl.so is not beside this command (../lib); "
-                       "name it with --plugin\n");
+    fmt::print(
+        stderr,
+        "peerscope bench nccl-callback: libpeerscope-nccl.so is not beside this command (../lib); "
+        "name it with --plugin\n");
     return 2;
   }
   const PrivateSession session;
@@ -163,8 +171,9 @@ int bench_nccl_callback_main(Args& args) {
   driver.measure(kOperations);  // warm
   std::array<std::vector<double>, kPhases> ns;
   std::vector<double> us;
+  Costs costs;
   for (int round = 0; round < rounds; ++round) {
-    const Costs costs = driver.measure(kOperations);
+    costs = driver.measure(kOperations);
     for (std::size_t p = 0; p < kPhases; ++p) ns[p].push_back(costs.ns[p]);
     us.push_back(costs.all_reduce_us);
   }
@@ -176,16 +185,17 @@ int bench_nccl_callback_main(Args& args) {
   }
   const Spread whole = spread_of(us);
   if (json) {
-    nlohmann::json out{{"callback_ns", worst}, {"all_reduce_24ch_us", whole.median}, {"rounds", rounds}};
+    nlohmann::json out{
+        {"callback_ns", worst}, {"all_reduce_24ch_us", whole.median}, {"rounds", rounds}};
     for (std::size_t p = 0; p < kPhases; ++p)
-      out["by_callback"][kNames[p]] = {{"callbacks", kCallbacks[p]},
+      out["by_callback"][kNames[p]] = {{"callbacks", costs.callbacks[p]},
                                        {"ns", phases[p].median},
                                        {"min", phases[p].least},
                                        {"max", phases[p].most}};
     fmt::print("{}\n", out.dump(2));
     return 0;
   }
-  print(phases, whole);
+  print(costs, phases, whole);
   return 0;
 }
 
@@ -194,7 +204,8 @@ int bench_nccl_callback_main(Args& args) {
 const Command kBenchNcclCallbackCommand{
     {"bench nccl-callback", "what the NCCL plugin costs, callback by callback",
      "  peerscope bench nccl-callback\n"
-     "  peerscope bench nccl-callback --json    callback_ns: the dearest sort of callback; all_reduce_24ch_us\n",
+     "  peerscope bench nccl-callback --json    callback_ns: the dearest sort of callback; "
+     "all_reduce_24ch_us\n",
      ""},
     bench_nccl_callback_main};
 

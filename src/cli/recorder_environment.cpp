@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include <fmt/format.h>
+
 namespace peerscope {
 
 void tell_recorders(const Config& config) {
@@ -14,6 +16,9 @@ void tell_recorders(const Config& config) {
     tell("PEERSCOPE_RUNTIME_DIR", std::filesystem::absolute(dir).string());  // for any directory
   if (!config.is_built_in("record.segment_bytes"))
     tell("PEERSCOPE_SEGMENT_BYTES", std::to_string(config.bytes("record.segment_bytes")));
+  if (!config.is_built_in("overhead.budget"))
+    tell("PEERSCOPE_OVERHEAD__BUDGET",
+         fmt::format("{:.4f} %", config.share("overhead.budget") * 100));
   if (!config.is_built_in("record.clock")) tell("PEERSCOPE_CLOCK", config.text("record.clock"));
 }
 

@@ -42,7 +42,7 @@ void Decoder::decode(const SegmentView& segment, const ClockMap& clock, const Re
     decode_device_times(segment, record, out);
     return;
   }
-  out.begin_ns = to_ns(clock, record.begin());
+  out.begin_ns = last_begin_ns_ = to_ns(clock, record.begin());
   out.host_duration_ns = duration_ns(clock, record.duration());
   out.peer = record.peer();
   out.stream = record.stream();
@@ -61,7 +61,7 @@ void Decoder::decode_device_times(const SegmentView& segment, const Record& reco
   out.channel = record.peer();
   out.peer = kNoPeer;
   out.stream = 0;
-  out.begin_ns = 0;
+  out.begin_ns = last_begin_ns_;
   if (clock.samples.load(std::memory_order_acquire) == 0)
     return;  // unknown on the host's clock: duration only
   // Unsigned and clamped: what a corrupt clock says is wrong, but not undefined.
@@ -72,7 +72,10 @@ void Decoder::decode_device_times(const SegmentView& segment, const Record& reco
   const auto host_span = static_cast<std::int64_t>(last_host - clock.first_host_ns.load(kRelaxed));
   const double rate =
       device_span > 0 ? static_cast<double>(host_span) / static_cast<double>(device_span) : 1.0;
-  const auto since = static_cast<double>(static_cast<std::int64_t>(record.begin() - last_device));
+  // A record keeps the lower bits of the device's time: the nearest to the last sample is meant.
+  constexpr unsigned kLost = 64 - kBeginBits;
+  const auto after = static_cast<std::int64_t>((record.begin() - last_device) << kLost) >> kLost;
+  const auto since = static_cast<double>(after);
   const auto since_ns = static_cast<std::int64_t>(std::clamp(since * rate, -kFarNs, kFarNs));
   out.device_begin_ns = static_cast<std::int64_t>(std::min(last_host, kLatestNs)) + since_ns;
   out.begin_ns = out.device_begin_ns;

@@ -45,6 +45,8 @@ class Decoder {
   std::uint32_t process_;
   bool is_tsc_;
   std::uint32_t sampling_;
+  std::int64_t last_begin_ns_ =
+      0;  // stands for a device time that has no place on the host's clock
   std::vector<Comm> comms_{Comm{}};  // by id; id 0 is none
 };
 

@@ -62,7 +62,8 @@ enum class Tag : std::uint8_t {
 // w2: bytes 40 | communicator 12 | stream 12         (device_times: device clock in `stream`)
 // w3: sequence 48 | peer 16                          (device_times: channel in `peer`)
 inline constexpr unsigned kTagBits = 4, kDurationBits = 40, kBytesBits = 40, kSequenceBits = 48;
-inline constexpr std::uint64_t kBeginMask = (std::uint64_t{1} << (64 - kTagBits)) - 1;
+inline constexpr unsigned kBeginBits = 64 - kTagBits;
+inline constexpr std::uint64_t kBeginMask = (std::uint64_t{1} << kBeginBits) - 1;
 inline constexpr std::uint64_t kDurationMax = (std::uint64_t{1} << kDurationBits) - 1;
 inline constexpr std::uint64_t kBytesMax = (std::uint64_t{1} << kBytesBits) - 1;
 inline constexpr std::uint64_t kSequenceMask = (std::uint64_t{1} << kSequenceBits) - 1;

@@ -93,6 +93,32 @@ std::uint64_t choose_bytes(std::uint64_t wanted) {
   return 0;
 }
 
+// "1 %", "0.5%", whatever the locale. 0: not said.
+std::uint32_t budget_of(const char* text) {
+  std::uint64_t ppm = 0, unit = 10'000;  // of one percent
+  const char* at = text;
+  for (; *at >= '0' && *at <= '9' && ppm < PSCOPE_UNLIMITED; ++at)
+    ppm = ppm * 10 + static_cast<std::uint64_t>(*at - '0') * unit;
+  if (*at == '.') {
+    for (++at; *at >= '0' && *at <= '9'; ++at)
+      ppm += static_cast<std::uint64_t>(*at - '0') * (unit /= 10);
+  }
+  while (*at == ' ') ++at;
+  if (at != text && *at == '%' && at[1] == '\0' && ppm <= 1'000'000)
+    return static_cast<std::uint32_t>(ppm);
+  fprintf(
+      stderr,
+      "peerscope: PEERSCOPE_OVERHEAD__BUDGET=%s is no percentage up to 100 (1 %%); it is 1 %%\n",
+      text);
+  return kDetailBudgetPpm;
+}
+
+std::uint32_t choose_budget(std::uint32_t wanted) {
+  if (wanted != 0) return wanted;
+  const char* text = getenv("PEERSCOPE_OVERHEAD__BUDGET");
+  return text == nullptr || text[0] == '\0' ? kDetailBudgetPpm : budget_of(text);
+}
+
 void fill_identity(Recorder& recorder, int level) {
   SegmentHeader& header = recorder.segment.header();
   header.version = kSegmentVersion;
@@ -265,7 +291,7 @@ pscope_session* pscope_open(const pscope_options* given, const char** why) {
   recorder->clock = choose_clock_source();
   recorder->private_level.store(static_cast<std::uint32_t>(choose_level(options.level)), kRelaxed);
   recorder->segment.bytes = choose_bytes(options.segment_bytes);
-  if (options.detail_budget_ppm != 0) recorder->detail_budget_ppm = options.detail_budget_ppm;
+  recorder->detail_budget_ppm = choose_budget(options.detail_budget_ppm);
   if (!watch_fork(*recorder)) {
     *why = "the process has no thread key left; nothing is recorded";
     recorder->private_level.store(PSCOPE_LEVEL_OFF, kRelaxed);

@@ -72,6 +72,9 @@ Communicator* start(std::uint64_t hash, const char* name, std::uint32_t ranks, s
   comm->next_p2p.store(0, kRelaxed);
   for (auto& stop : comm->channel_stop_ns) stop.store(0, kRelaxed);
   comm->bracket = {};
+  comm->pending.begin_ticks.store(0, kRelaxed);
+  comm->lacks_tasks.store(false, kRelaxed);
+  comm->is_single.store(false, kRelaxed);
   comm->chained = nullptr;
   comm->state.store(1, std::memory_order_release);
   return comm;

@@ -17,6 +17,14 @@ struct Bracket {
   bool given = false;  // one was handed to the recorder
 };
 
+// The call of a group that NCCL made for it alone, until its task comes: on the same thread, before the next call. Most
+// operations are such; what is kept here instead of in events spares them five of eight callbacks.
+struct PendingCall {
+  std::atomic<std::uint64_t> begin_ticks{0};  // 0: none
+  std::atomic<std::uint64_t> bytes{0};
+  std::atomic<std::uint64_t> what{0};  // kind, dtype << 8, peer << 16
+};
+
 struct Communicator {
   std::atomic<std::uint32_t> state{
       0};  // 0 free, 1 in use, 2 finalized: late callbacks still find it
@@ -29,6 +37,12 @@ struct Communicator {
   std::atomic<std::uint64_t> next_p2p{0};
   // When a channel's last work ended, by the device's clock: the next cannot have begun before.
   std::atomic<std::uint64_t> channel_stop_ns[kChannels] = {};
+  std::atomic<bool> expects_channels{false};  // NCCL had them in its mask when the last group began
+  // The last group held one call of its own, whose events are not asked for.
+  std::atomic<bool> is_single{false};
+  // Calls have come whose task never did (symmetric memory, copy engines): their ends are asked for.
+  std::atomic<bool> lacks_tasks{false};
+  PendingCall pending;
   Bracket bracket;          // see device_clock.hpp
   void* chained = nullptr;  // the chained plugin's context
 };

@@ -89,14 +89,19 @@ int FakeNccl::mask() const { return __atomic_load_n(mask_, __ATOMIC_RELAXED); }
 
 void* FakeNccl::start(void* context, Descriptor& d) const {
   void* handle = nullptr;
+  ++callbacks_;
   start_(context, &handle, &d);
   return handle;
 }
 void FakeNccl::stop(void* handle) const {
-  if (handle != nullptr) stop_(handle);
+  if (handle == nullptr) return;
+  ++callbacks_;
+  stop_(handle);
 }
 void FakeNccl::record(void* handle, int state, void* arguments) const {
-  if (handle != nullptr) record_(handle, state, arguments);
+  if (handle == nullptr) return;
+  ++callbacks_;
+  record_(handle, state, arguments);
 }
 
 void* FakeNccl::begin_group(const Comm& comm, bool captured, int depth) {

@@ -61,6 +61,7 @@ class FakeNccl {
     return group_mask_;
   }  // as it was at the last group's begin
   [[nodiscard]] int version() const { return version_; }
+  [[nodiscard]] std::uint64_t callbacks() const { return callbacks_; }  // made so far
 
  private:
   void* library_ = nullptr;
@@ -73,6 +74,7 @@ class FakeNccl {
   nccl::RecordState record_ = nullptr;
   int* mask_ = nullptr;  // one for the process, as NCCL's
   int group_mask_ = 0;
+  mutable std::uint64_t callbacks_ = 0;
 };
 
 }  // namespace peerscope

@@ -1,7 +1,5 @@
 #include "source/nccl/governor.hpp"
 
-#include <stdlib.h>
-
 #include "source/nccl/abi.hpp"
 #include "source/nccl/communicator.hpp"
 
@@ -25,7 +23,6 @@ constinit std::atomic<std::uint32_t> g_level{UINT32_MAX};
 constinit std::atomic<bool> g_open{false};
 constinit std::atomic<std::uint64_t> g_change{0};      // ticks: when the window opens or closes
 constinit std::atomic<std::uint64_t> g_not_before{0};  // ticks: no window until then
-constinit std::atomic<bool> g_exact{false};
 
 struct Class {
   std::atomic<std::uint64_t> key{0};
@@ -61,10 +58,12 @@ std::uint64_t budget_ppm() {
                             : session->segment.header().control.detail_budget_ppm.load(kRelaxed);
 }
 
+bool is_exact() { return budget_ppm() >= 1'000'000; }
+
 // Windows come once in 2^bits ticks. 0: always open.
 unsigned period_bits(std::uint32_t level) {
+  if (is_exact()) return 0;
   const std::uint64_t ppm = budget_ppm();
-  if (ppm > 1'000'000) return 0;
   const std::uint64_t share = ppm * (level >= PSCOPE_LEVEL_COMPREHENSIVE ? kComprehensive : 1);
   unsigned bits = kWindowBits + 1;
   while (bits < kMostPeriodBits &&
@@ -87,10 +86,9 @@ std::uint64_t window_of(std::uint64_t period, unsigned bits) {
 }
 
 void plan(std::uint64_t now, std::uint32_t level) {
-  const bool exact = g_exact.load(kRelaxed);
-  const bool may = level >= PSCOPE_LEVEL_DETAILED && g_version.load(kRelaxed) >= 4 &&
-                   (exact || budget_ppm() > 0);
-  const unsigned bits = may && !exact ? period_bits(level) : 0;
+  const bool may =
+      level >= PSCOPE_LEVEL_DETAILED && g_version.load(kRelaxed) >= 4 && budget_ppm() > 0;
+  const unsigned bits = may ? period_bits(level) : 0;
   g_extra_gap.store(bits == 0 ? UINT64_MAX / 4 : kOneOperation << (bits - kWindowBits), kRelaxed);
   if (bits == 0) {
     g_open.store(may, kRelaxed);
@@ -129,14 +127,12 @@ Class* class_of(std::uint64_t key, std::uint32_t& index) {
 }  // namespace
 
 void attach_mask(int* mask, int version) {
-  const char* exact = getenv("PEERSCOPE_NCCL_EXACT");
-  g_exact.store(exact != nullptr && exact[0] == '1', kRelaxed);
   g_version.store(version, kRelaxed);
   g_mask.store(mask, std::memory_order_release);
   g_level.store(level_now(), kRelaxed);
   g_open.store(false, kRelaxed);
   g_change.store(0, kRelaxed);
-  if (g_exact.load(kRelaxed)) plan(0, g_level.load(kRelaxed));
+  if (is_exact()) plan(0, g_level.load(kRelaxed));  // from the first operation on
   write_mask();
 }
 
@@ -160,7 +156,7 @@ void follow_time(std::uint64_t now_ticks) {
 
 void avoid_capture(std::uint64_t now_ticks) {
   g_not_before.store(now_ticks + kAfterCapture, kRelaxed);
-  if (!g_open.load(kRelaxed) || g_exact.load(kRelaxed)) return;
+  if (!g_open.load(kRelaxed) || is_exact()) return;
   g_open.store(false, kRelaxed);
   write_mask();
 }

@@ -21,7 +21,7 @@ inline const RuntimeDir& nccl_runtime_dir() {
 
 class NcclTest : public testing::Test {
  protected:
-  NcclTest() : dir_(nccl_runtime_dir()) { unsetenv("PEERSCOPE_NCCL_EXACT"); }
+  NcclTest() : dir_(nccl_runtime_dir()) { unsetenv("PEERSCOPE_OVERHEAD__BUDGET"); }
 
   // What the plugin has recorded of a communicator since the last call.
   struct Recorded {
@@ -57,7 +57,7 @@ class NcclTest : public testing::Test {
     return *loaded;
   }
   static FakeNccl exact(int version) {  // channels always
-    setenv("PEERSCOPE_NCCL_EXACT", "1", 1);
+    setenv("PEERSCOPE_OVERHEAD__BUDGET", "100 %", 1);
     return fake(version);
   }
 

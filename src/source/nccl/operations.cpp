@@ -79,20 +79,48 @@ std::uint64_t class_of(const Communicator& comm, const pscope_op& op) {
 }
 
 // A call whose operation never came (symmetric memory and copy engines before 2.29, 2.31): that it was made is still true.
-void record_call(const Event& call) {
+void record_call(Communicator& comm, std::uint8_t kind, std::uint8_t dtype, std::uint16_t peer,
+                 std::uint64_t bytes, std::uint64_t begin_ticks) {
   Recorder* session = recorder();
-  if (session == nullptr || call.comm == nullptr) return;
+  if (session == nullptr) return;
   Operation operation{};
-  operation.kind = call.kind;
-  operation.dtype = call.dtype;
-  operation.peer = call.peer;
-  record_finished(*session,
-                  op_of(*call.comm, operation, call.bytes, sequence_of(*call.comm, operation)),
-                  call.begin_ticks);
+  operation.kind = kind;
+  operation.dtype = dtype;
+  operation.peer = peer;
+  record_finished(*session, op_of(comm, operation, bytes, sequence_of(comm, operation)),
+                  begin_ticks);
+}
+
+void await_task(PendingCall& pending, const Call& call, std::uint64_t bytes, std::uint64_t now) {
+  pending.bytes.store(bytes, kRelaxed);
+  pending.what.store(call.kind | std::uint64_t{call.dtype} << 8 |
+                         std::uint64_t{peer_of(call.kind, call.root)} << 16,
+                     kRelaxed);
+  pending.begin_ticks.store(now, kRelaxed);
+}
+
+// What is known of the call that an operation belongs to.
+struct MadeCall {
+  bool known = false, expects_channels = false;
+  std::uint8_t kind = 0, dtype = 0;
+  std::uint64_t begin_ticks = 0, bytes = 0;
+};
+MadeCall made_by(const Event& event) {
+  return {true, event.expects_channels, event.kind, event.dtype, event.begin_ticks, event.bytes};
+}
+// A replay's operation, on a thread of its own, is of another kind or finds none.
+MadeCall take_pending(Communicator& comm, std::uint8_t kind) {
+  const std::uint64_t begin = comm.pending.begin_ticks.load(kRelaxed);
+  const std::uint64_t what = comm.pending.what.load(kRelaxed);
+  if (begin == 0 || (what & 0xFF) != kind) return {};
+  comm.pending.begin_ticks.store(0, kRelaxed);
+  return {true,  comm.expects_channels.load(kRelaxed), kind, static_cast<std::uint8_t>(what >> 8),
+          begin, comm.pending.bytes.load(kRelaxed)};
 }
 
 void end_call(Event& call) {
-  if (!call.recorded && !call.captured) record_call(call);
+  if (!call.recorded && !call.captured && call.comm != nullptr)
+    record_call(*call.comm, call.kind, call.dtype, call.peer, call.bytes, call.begin_ticks);
   if (call.captured) count_captured();
   give_back(call);
 }
@@ -140,31 +168,42 @@ void finish(Event& event) {
 
 }  // namespace
 
-void* begin_group(Communicator* comm, bool captured) {
+void* begin_group(Communicator* comm, bool captured, int depth) {
   follow_level();
   if (comm == nullptr || level_now() == PSCOPE_LEVEL_OFF) return nullptr;
+  comm->expects_channels.store(measures_channels(), kRelaxed);
+  const bool single = depth == 1 && !captured && !comm->lacks_tasks.load(kRelaxed);
+  comm->is_single.store(single, kRelaxed);
+  if (single) return nullptr;
   const std::uint64_t now = now_ticks();
   if (captured) avoid_capture(now);
   Event* group = take_event(Tag::group, comm, now);
   if (group == nullptr) return nullptr;
   group->captured = captured;
-  group->expects_channels = measures_channels();
+  group->expects_channels = comm->expects_channels.load(kRelaxed);
   group->open.store(true, kRelaxed);
   return handle_of(*group, Tag::group).pointer();
 }
 
 void* begin_call(Communicator* comm, void* group_handle, const Call& call) {
   if (comm == nullptr || level_now() == PSCOPE_LEVEL_OFF) return nullptr;
-  Event* group = find_event(group_handle, Tag::group);
   const std::uint64_t now = now_ticks();
+  const std::uint64_t bytes = size_of(call.kind, call.count, call.dtype, comm->ranks);
+  end_calls(*comm);
+  if (comm->is_single.load(kRelaxed) && !call.captured) {
+    await_task(comm->pending, call, bytes, now);
+    follow_time(now);
+    return nullptr;
+  }
+  Event* group = find_event(group_handle, Tag::group);
   Event* event = take_event(Tag::call, comm, now);
   if (event != nullptr) {
     event->captured = call.captured;
     event->kind = call.kind;
     event->dtype = call.dtype;
-    event->bytes = size_of(call.kind, call.count, call.dtype, comm->ranks);
+    event->bytes = bytes;
     event->peer = peer_of(call.kind, call.root);
-    event->expects_channels = group != nullptr ? group->expects_channels : measures_channels();
+    event->expects_channels = comm->expects_channels.load(kRelaxed);
     if (group != nullptr) {
       event->group = index_of(*group);
       event->next = group->next;
@@ -178,22 +217,25 @@ void* begin_call(Communicator* comm, void* group_handle, const Call& call) {
 void* begin_operation(Communicator* comm, void* call_handle, const Operation& operation) {
   Recorder* session = recorder();
   if (comm == nullptr || session == nullptr || level_now() == PSCOPE_LEVEL_OFF) return nullptr;
-  Event* call = find_event(call_handle, Tag::call);
-  if (call != nullptr && call->captured) return nullptr;  // nothing runs now
-  const std::uint64_t now = ticks_now(session->clock);
-  const std::uint64_t begin = call != nullptr ? call->begin_ticks : now;
+  Event* event = find_event(call_handle, Tag::call);
+  if (event != nullptr && event->captured) return nullptr;  // nothing runs now
+  const MadeCall call = event != nullptr ? made_by(*event) : take_pending(*comm, operation.kind);
+  // Level basic counts: it has no use for the time of most.
+  const bool basic = level_now() == PSCOPE_LEVEL_BASIC;
+  const std::uint64_t now = basic && call.known ? call.begin_ticks : ticks_now(session->clock);
+  const std::uint64_t begin = call.known ? call.begin_ticks : now;
   // The call keeps the user's count and type; operations of some kinds are counted in bytes.
-  const bool by_call = call != nullptr && call->kind == operation.kind;
-  pscope_op op =
-      op_of(*comm, operation,
-            by_call ? call->bytes
-                    : size_of(operation.kind, operation.count, operation.dtype, comm->ranks),
-            sequence_of(*comm, operation));
-  if (by_call) op.dtype = call->dtype;
+  const bool by_call = call.known && call.kind == operation.kind;
+  pscope_op op = op_of(
+      *comm, operation,
+      by_call ? call.bytes : size_of(operation.kind, operation.count, operation.dtype, comm->ranks),
+      sequence_of(*comm, operation));
+  if (by_call) op.dtype = call.dtype;
   record_finished(*session, op, begin);
-  const bool expects = call != nullptr ? call->expects_channels : measures_channels();
-  if (call != nullptr) call->recorded = true;
-  if (call == nullptr) follow_time(now);
+  const bool expects = call.known ? call.expects_channels : measures_channels();
+  if (event != nullptr) event->recorded = true;
+  if (basic) return nullptr;
+  if (!call.known) follow_time(now);
   note_class(class_of(*comm, op), expects, now);
   if (!expects || operation.channels == 0 || operation.channels > kChannels) return nullptr;
   return await_channels(*comm, op, operation.channels, begin, now);
@@ -218,6 +260,16 @@ void note_channel_stop(void* channel, std::uint64_t stop_ns) {
   if (event == nullptr || handle.channel >= kChannels) return;
   raise(event->last_stop_ns, stop_ns);
   raise(event->comm->channel_stop_ns[handle.channel], stop_ns);
+}
+
+void end_calls(Communicator& comm) {
+  const std::uint64_t begin = comm.pending.begin_ticks.load(kRelaxed);
+  if (begin == 0) return;
+  comm.pending.begin_ticks.store(0, kRelaxed);
+  comm.lacks_tasks.store(true, kRelaxed);
+  const std::uint64_t what = comm.pending.what.load(kRelaxed);
+  record_call(comm, static_cast<std::uint8_t>(what), static_cast<std::uint8_t>(what >> 8),
+              static_cast<std::uint16_t>(what >> 16), comm.pending.bytes.load(kRelaxed), begin);
 }
 
 void end(void* handle) {

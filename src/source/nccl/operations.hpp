@@ -28,12 +28,14 @@ struct Operation {
 };
 
 // Each returns the event's handle, or null where nothing more is wanted of it.
-void* begin_group(Communicator* comm, bool captured);
+// `depth` 1: the group is NCCL's own, around one call.
+void* begin_group(Communicator* comm, bool captured, int depth);
 void* begin_call(Communicator* comm, void* group, const Call& call);
 void* begin_operation(Communicator* comm, void* call, const Operation& operation);
 void* begin_channel(void* operation, std::uint8_t channel, std::uint64_t start_ns);
 
 void note_channel_stop(void* channel, std::uint64_t stop_ns);
-void end(void* handle);  // of whatever it is
+void end(void* handle);              // of whatever it is
+void end_calls(Communicator& comm);  // no more will come
 
 }  // namespace peerscope::nccl

@@ -27,6 +27,7 @@ int init(int version, void** context, std::uint64_t hash, int* mask, const char*
 int finalize(void* context) {
   Communicator* comm = as_communicator(context);
   if (comm == nullptr) return kSuccess;
+  end_calls(*comm);
   chain_finalize(*comm);
   close_communicator(*comm);
   return kSuccess;
@@ -61,7 +62,7 @@ void* start_p2p(Communicator* comm, void* call, const P2pBody& b) {
 void* start_ours(Communicator* comm, std::uint64_t type, bool has_calls, const Descriptor& d) {
   switch (type) {
     case kGroupApi:
-      return begin_group(comm, d.group_api.graph_captured);
+      return begin_group(comm, d.group_api.graph_captured, d.group_api.depth);
     case kCollApi:
     case kP2pApi:
       return start_call(comm, d);

@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+"""bench/gpu/run.py BUNDLE OUT.json: everything that needs GPUs, measured in one go of under ten minutes.
+
+BUNDLE is what `./dev bundle` made. Needs PyTorch with NCCL and two GPUs, and a C compiler. bench/gpu/report.py OUT.json makes
+docs/benchmarks/gpu.md of it. Stages, all by default: facts, driver, torch, accuracy, lost, ddp, stopped.
+"""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+STAGES = ["facts", "driver", "torch", "accuracy", "lost", "ddp", "stopped"]
+MASK_WITH_CHANNELS, MASK_HOST = 2 | 4 | 64, 2 | 4
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundle", type=pathlib.Path)
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--stages", default=",".join(STAGES))
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--conditions", default="", help="of overhead, by name; empty: all")
+    parser.add_argument("--seconds", type=float, default=540, help="stages after this are left out, and said")
+    return parser.parse_args()
+
+
+class Bench:
+    def __init__(self, args):
+        self.args = args
+        self.p = str((args.bundle / "bin" / "peerscope").resolve())
+        self.lib = (args.bundle / "lib").resolve()
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="peerscope-gpu-", dir="/dev/shm"))
+        self.results = {"date": time.strftime("%Y-%m-%d %H:%M", time.gmtime())}
+        self.null = self.work / "null.so"
+        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", self.null, HERE / "null_profiler.c"], check=True)
+        self.begin = time.time()
+
+    def say(self, text):
+        print(f"[{time.time() - self.begin:5.0f} s] {text}", file=sys.stderr, flush=True)
+
+    def save(self):
+        self.args.out.write_text(json.dumps(self.results, indent=1))
+
+    def runtime_dir(self, name):
+        path = self.work / name
+        path.mkdir(mode=0o700, exist_ok=True)
+        return str(path)
+
+    def conditions(self):
+        ours = {"NCCL_PROFILER_PLUGIN": str(self.lib / "libpeerscope-nccl.so"), "PEERSCOPE_RUNTIME_DIR": self.runtime_dir("rt")}
+        if (self.lib / "libpeerscope-cuda.so").exists():
+            ours["CUDA_INJECTION64_PATH"] = str(self.lib / "libpeerscope-cuda.so")
+        off = {"NCCL_PROFILER_PLUGIN": "none", "CUDA_INJECTION64_PATH": None}
+        null = {**off, "NCCL_PROFILER_PLUGIN": str(self.null)}
+        every = {"none": off}
+        for level in ("basic", "detailed", "comprehensive"):
+            every[level] = {**ours, "PEERSCOPE_LEVEL": level}
+        every["exact"] = {**ours, "PEERSCOPE_LEVEL": "detailed", "PEERSCOPE_OVERHEAD__BUDGET": "100 %"}
+        every["null, channels"] = {**null, "NULL_PROFILER_MASK": str(MASK_WITH_CHANNELS)}
+        every["null, host events"] = {**null, "NULL_PROFILER_MASK": str(MASK_HOST)}
+        wanted = [name for name in self.args.conditions.split(";") if name]
+        return {name: env for name, env in every.items() if not wanted or name in wanted}
+
+    def peerscope(self, *arguments, **options):
+        env = {**os.environ, "PEERSCOPE_RUNTIME_DIR": self.runtime_dir("rt"), **options.pop("env", {})}
+        return subprocess.run([self.p, *map(str, arguments)], env=env, capture_output=True, text=True, **options)
+
+    def query(self, trace, sql):
+        answer = self.peerscope("query", trace, sql, "--json")
+        if answer.returncode != 0:
+            raise RuntimeError(answer.stderr)
+        return [list(row.values()) for row in json.loads(answer.stdout)]
+
+    # ---- stages ------------------------------------------------------------------------------------------------------
+
+    def facts(self):
+        def output(*command):
+            try:
+                return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout.strip()
+            except OSError as failure:
+                return str(failure)
+        self.results["facts"] = {
+            "gpus": output("nvidia-smi", "--query-gpu=name,driver_version,pcie.link.gen.max,pcie.link.width.max", "--format=csv,noheader"),
+            "topology": output("nvidia-smi", "topo", "-m"),
+            "torch": output(sys.executable, "-c", "import torch; print(torch.__version__, torch.version.cuda, '.'.join(map(str, torch.cuda.nccl.version())))"),
+            "kernel": output("uname", "-r"), "cpus": os.cpu_count(),
+            "cpu": next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), ""),
+            "version": output(self.p, "--version"),
+            "sources": self.peerscope("doctor", "sources").stdout,
+            "devices": self.peerscope("devices").stdout,
+        }
+
+    def rounds(self, what, measure):
+        """Each condition once a round, from another one on each time."""
+        conditions = self.conditions()
+        names = list(conditions)
+        rows = []
+        for number in range(self.args.rounds):
+            for i in range(len(names)):
+                name = names[(i + number) % len(names)]
+                if time.time() - self.begin > self.args.seconds:
+                    self.say(f"{what}: no time for more than {number} rounds")
+                    break
+                for row in measure(conditions[name]):
+                    rows.append({"round": number, "condition": name, **row})
+            self.say(f"{what}: round {number + 1} of {self.args.rounds}")
+        self.results[what] = {"rows": rows}
+        self.save()
+
+    def torch(self):
+        trace = self.work / "torch.pscope"
+        # As in use: a reader follows it all, and writes a trace.
+        server = subprocess.Popen([self.p, "run", "-q", "--out", str(trace), "--", sys.executable, str(HERE / "workload.py"), "serve"],
+                                  env={**os.environ, "PEERSCOPE_RUNTIME_DIR": self.runtime_dir("rt")}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=open(self.args.out.with_suffix(".torch.log"), "w"), text=True)
+
+        def ask(arguments, environment):
+            server.stdin.write(json.dumps({"arguments": arguments, "environment": environment}) + "\n")
+            server.stdin.flush()
+            rows = []
+            for line in server.stdout:
+                try:
+                    row = json.loads(line)
+                except ValueError:
+                    self.say(f"torch said: {line.strip()[:200]}")
+                    continue
+                if "done" in row:
+                    return rows, row["done"]
+                rows.append(row)
+            raise RuntimeError("the torch server has ended: see " + str(self.args.out.with_suffix(".torch.log")))
+
+        spawn = []
+        if ask(["decode", "--limit", "20", "--batches", "1"], self.conditions()["none"])[1] != 0:
+            self.say("torch: ranks cannot be forked here; they are started anew each time")
+            spawn = ["--spawn"]
+
+        def measure(environment):
+            rows, status = ask(["suite", "--limit", "40", *spawn], environment)
+            if status != 0:
+                self.say(f"torch: status {status}")
+            return rows
+        self.rounds("torch", measure)
+        server.stdin.close()
+        said = server.stdout.read()
+        server.wait()
+        self.results["torch"].update(said=said[-1000:], info=json.loads(self.peerscope("info", trace, "--json").stdout))
+
+    def driver(self):
+        def measure(environment):
+            rows = []
+            for operation in ("all_reduce", "sendrecv"):
+                answer = subprocess.run([self.p, "bench", operation, "--backend", "nccl", "-g", "2", "-b", "8", "-e", "64M", "-f", "16", "-n", "1000", "-w", "20",
+                                         "--rounds", "3", "-c", "0", "--json"], env={**os.environ, **environment}, capture_output=True, text=True)
+                if answer.returncode != 0:
+                    self.say(f"driver: {answer.stderr.strip()[-300:]}")
+                    continue
+                for row in json.loads(answer.stdout)["rows"]:
+                    rows.append({"operation": operation, "bytes": row["bytes"], "graph": False, "us": row["us"]["median"], "least_us": row["us"]["min"]})
+            return rows
+        self.rounds("driver", measure)
+
+    def recorded_run(self, name, level, *workload, env=None):
+        trace = self.work / f"{name}.pscope"
+        command = [self.p, "run", "--level", level, "--out", str(trace), "--", sys.executable, str(HERE / "workload.py"), *workload]
+        done = subprocess.run(command, env={**os.environ, "PEERSCOPE_RUNTIME_DIR": self.runtime_dir(name), **(env or {})}, capture_output=True, text=True, timeout=300)
+        return trace, done
+
+    def accuracy(self):
+        result = {}
+        for name, env in (("exact", {"PEERSCOPE_OVERHEAD__BUDGET": "100 %"}), ("sampled", {})):
+            trace, done = self.recorded_run(name, "detailed", "events", env=env)
+            events = {}
+            for line in done.stdout.splitlines():
+                if line.startswith('{"bytes"'):
+                    row = json.loads(line)
+                    events.update({number: (row["bytes"], ns) for number, ns in row["ns"]})
+            ours = self.query(trace, "SELECT rank, sequence, bytes, device_duration_ns FROM ops WHERE device_only = 1 AND operation = 'all_reduce' AND rank = 0 LIMIT 1000000")
+            pairs = [(*events[row[1]], row[3]) for row in ours if row[1] in events]
+            result[name] = {"status": done.returncode, "pairs": pairs, "events": len(events), "device_times": len(ours), "stderr": done.stderr[-800:], "report": done.stdout[-3000:] if not events else ""}
+            self.say(f"accuracy, {name}: {len(events)} operations between events, {len(ours)} device times, {len(pairs)} of both")
+        self.results["accuracy"] = result
+
+    def lost(self):
+        trace, done = self.recorded_run("lost", "detailed", "many", "--count", "1000000")
+        rows = self.query(trace, "SELECT rank, count(*), sum(weight) FROM ops WHERE operation = 'all_reduce' AND device_only = 0 GROUP BY rank")
+        self.results["lost"] = {"status": done.returncode, "rows": rows, "info": json.loads(self.peerscope("info", trace, "--json").stdout), "said": done.stdout[:300]}
+
+    def ddp(self):
+        trace, done = self.recorded_run("ddp", "detailed", "ddp", "--delay-rank", "1", "--steps", "1500")
+        self.results["ddp"] = {"status": done.returncode, "report": done.stdout, "stderr": done.stderr[-2000:]}
+        json_report = self.peerscope("report", trace, "--json")
+        self.results["ddp"]["findings"] = json.loads(json_report.stdout).get("findings") if json_report.returncode == 0 else json_report.stderr
+
+    def stopped(self):
+        pids = self.work / "pids"
+        directory = self.runtime_dir("stopped")
+        env = {**os.environ, "PEERSCOPE_RUNTIME_DIR": directory}
+        job = subprocess.Popen([self.p, "run", "--", sys.executable, str(HERE / "workload.py"), "ddp", "--steps", "1000000", "--pids", str(pids)], env=env,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        while not pids.exists():
+            time.sleep(0.1)
+        time.sleep(14)
+        victim = json.loads(pids.read_text())[1]
+        os.kill(victim, signal.SIGSTOP)
+        time.sleep(3)
+        report = self.peerscope("report", env={"PEERSCOPE_RUNTIME_DIR": directory})
+        as_json = self.peerscope("report", "--json", env={"PEERSCOPE_RUNTIME_DIR": directory})
+        os.kill(victim, signal.SIGCONT)
+        os.killpg(job.pid, signal.SIGKILL)
+        for pid in json.loads(pids.read_text()):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.results["stopped"] = {"report": report.stdout + report.stderr, "stopped_pid": victim}
+        if as_json.returncode == 0:
+            whole = json.loads(as_json.stdout)
+            self.results["stopped"].update(findings=whole.get("findings"), in_flight=whole.get("in_flight"))
+
+
+def main():
+    args = parse()
+    bench = Bench(args)
+    try:
+        for stage in args.stages.split(","):
+            if time.time() - bench.begin > args.seconds:
+                bench.say(f"{stage}: left out, no time")
+                bench.results.setdefault("left_out", []).append(stage)
+                continue
+            bench.say(stage)
+            try:
+                getattr(bench, stage)()
+            except Exception as failure:  # noqa: BLE001: the other stages are still worth having
+                bench.results.setdefault("failed", {})[stage] = repr(failure)
+                bench.say(f"{stage} failed: {failure!r}")
+            bench.save()
+    finally:
+        shutil.rmtree(bench.work, ignore_errors=True)
+    bench.say("done")
+
+
+main()
