@@ -171,6 +171,10 @@ void Aggregator::State::advance(std::int64_t now_ns) {
 
 void Aggregator::State::add(const Collective& collective) {
   if (now_slot_ == INT64_MIN) advance(collective.end_ns);
+  if (collective.device) {
+    add_device_times(collective);
+    return;
+  }
   collectives_ += collective.weight;
   CommTrack* comm = comm_of(collective.comm);
   if (comm != nullptr) {
@@ -186,8 +190,21 @@ void Aggregator::State::add(const Collective& collective) {
   series.window.advance(now_slot_);
   series.window.at(slot_of(collective.end_ns), [&collective](SeriesSlot& slot) {
     slot.skew.add(bits(collective.skew_ns()), collective.weight);
-    if (collective.end_ns < collective.last_ns) return;
+    // The host knows of an asynchronous one when it was enqueued, not when it was done.
+    if (collective.async || collective.end_ns < collective.last_ns) return;
     slot.transfer.add(bits(collective.transfer_ns()), collective.weight);
+  });
+}
+
+void Aggregator::State::add_device_times(const Collective& collective) {
+  if (!collective.complete || collective.mismatch) return;
+  const DeviceSplit split = split_by_device(collective);
+  Series& series = series_of(series_key(collective.kind, collective.algorithm, collective.bytes));
+  series.ranks = std::max(series.ranks, collective.ranks);
+  series.window.advance(now_slot_);
+  series.window.at(slot_of(collective.end_ns), [&](SeriesSlot& slot) {
+    slot.device_transfer.add(bits(split.transfer_ns), collective.weight);
+    slot.device_wait.add(bits(split.wait_ns), collective.weight);
   });
 }
 

@@ -1,5 +1,6 @@
 // The reading half of Aggregator: cells, series and tracks become rows.
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 #include <unordered_map>
 
@@ -19,6 +20,11 @@ Distribution distribution(const LazyHistogram& lazy) {
   out.p90_ns = values->quantile(0.9);
   out.p99_ns = values->quantile(0.99);
   out.p999_ns = values->quantile(0.999);
+  if (out.count >= 6) {
+    const double half = 0.98 / std::sqrt(static_cast<double>(out.count));
+    out.p50_low_ns = values->quantile(0.5 - half);
+    out.p50_high_ns = values->quantile(0.5 + half);
+  }
   out.min_ns = static_cast<double>(values->min());
   out.max_ns = static_cast<double>(values->max());
   return out;
@@ -51,8 +57,11 @@ void fill_stats(OperationStats& stats, const SeriesSlot& sum, const Series& seri
   stats.device = distribution(sum.device);
   stats.transfer = distribution(sum.transfer);
   stats.skew = distribution(sum.skew);
+  stats.device_transfer = distribution(sum.device_transfer);
+  stats.device_wait = distribution(sum.device_wait);
   const Kind kind = series_kind(series.key);
-  Time time = time_of(stats.host, stats.device, sum.tally);
+  Time time = stats.device_transfer.known() ? Time{Clock::device, stats.device_transfer.p50_ns}
+                                            : time_of(stats.host, stats.device, sum.tally);
   // Where one rank is the root the others may be done long before it: only the whole says how long
   // it took.
   if (has_root(kind) && time.clock == Clock::host) {

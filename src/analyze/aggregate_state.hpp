@@ -75,6 +75,7 @@ class Aggregator::State {
   };
   void record(Cell& cell, const Op& op, Span& span);
   static void release_held(Cell& cell);
+  void add_device_times(const Collective& collective);
   void note_error(Cell& cell, const Op& op, std::int64_t end_ns);
   void move(Cell& cell, std::uint64_t end_ns);
   void flush(Cell& cell);

@@ -47,6 +47,8 @@ struct Distribution {
   double mean_ns = kUnknown, p50_ns = kUnknown, p90_ns = kUnknown, p99_ns = kUnknown,
          p999_ns = kUnknown;
   double min_ns = kUnknown, max_ns = kUnknown;
+  // The median's confidence interval at 95 %, from the order of the values; kUnknown below 6 of them.
+  double p50_low_ns = kUnknown, p50_high_ns = kUnknown;
   [[nodiscard]] bool known() const { return count > 0; }
 };
 
@@ -81,10 +83,12 @@ struct Totals {
 
 struct OperationStats : Traffic {
   Distribution host, device;
-  Distribution transfer,
-      skew;  // of joined collectives, host clock: all there -> done; first -> last arrival
-  // By the median time: device where known, else host unless asynchronous, else kUnknown.
-  // nccl-tests' definitions.
+  // Of joined collectives, host clock: all there -> done (unknown if asynchronous); first -> last arrival.
+  Distribution transfer, skew;
+  // Of those whose device times are known of all ranks (model/collective.hpp, DeviceSplit): a sample.
+  Distribution device_transfer, device_wait;
+  // By the median time: the device's transfer where known, else its duration, else host unless
+  // asynchronous, else kUnknown. nccl-tests' definitions.
   double algbw_bytes_per_s = kUnknown, busbw_bytes_per_s = kUnknown;
   Clock bandwidth_clock = Clock::none;
 };

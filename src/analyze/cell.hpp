@@ -40,7 +40,8 @@ constexpr FlatKey cell_key(const Op& op) {
 struct SeriesSlot {
   Tally tally;
   LazyHistogram host, device;
-  LazyHistogram transfer, skew;  // of joined collectives
+  LazyHistogram transfer, skew;                // of joined collectives, by the host's clock
+  LazyHistogram device_transfer, device_wait;  // by the devices'
 
   void clear() {
     tally.clear();
@@ -48,6 +49,8 @@ struct SeriesSlot {
     device.clear();
     transfer.clear();
     skew.clear();
+    device_transfer.clear();
+    device_wait.clear();
   }
   void merge(const SeriesSlot& other) {
     tally.merge(other.tally);
@@ -55,10 +58,12 @@ struct SeriesSlot {
     device.merge(other.device);
     transfer.merge(other.transfer);
     skew.merge(other.skew);
+    device_transfer.merge(other.device_transfer);
+    device_wait.merge(other.device_wait);
   }
   [[nodiscard]] std::size_t memory_bytes() const {
     return host.memory_bytes() + device.memory_bytes() + transfer.memory_bytes() +
-           skew.memory_bytes();
+           skew.memory_bytes() + device_transfer.memory_bytes() + device_wait.memory_bytes();
   }
 };
 

@@ -85,7 +85,8 @@ void CommunicatorStudy::add_joined(Place& place, const Collective& collective) {
     rank.waited_for_ns += weight * waited_ns;
   }
   place.skew.add(last_ns - sorted_.front());
-  if (collective.end_ns >= last_ns) place.transfer.add(collective.end_ns - last_ns);
+  if (!collective.async && collective.end_ns >= last_ns)
+    place.transfer.add(collective.end_ns - last_ns);
   const auto kind = static_cast<std::size_t>(collective.kind) % kind_ns_.size();
   kind_ns_[kind] += weight * communication_ns;
   kind_count_[kind] += weight;

@@ -164,11 +164,46 @@ std::string verdict(const Snapshot& snapshot, const Style& style) {
          " Nothing stands out: no rank waits for another more than the noise explains.\n";
 }
 
+namespace {
+
+// What is known of how long operations took, and by which clock. Of asynchronous ones the host knows the enqueue only,
+// which says nothing: theirs is the device's time, or none.
+struct Times {
+  double p50_ns = kUnknown, p99_ns = kUnknown, transfer_ns = kUnknown, wait_ns = kUnknown;
+  std::string clock = kUnknownText;
+};
+Times times_of(const OperationStats& s) {
+  Times t;
+  t.wait_ns = s.device_wait.known() ? s.device_wait.p50_ns : s.skew.p50_ns;
+  if (s.device.known()) {
+    t.p50_ns = s.device.p50_ns;
+    t.p99_ns = s.device.p99_ns;
+    t.transfer_ns = s.device_transfer.p50_ns;
+    t.clock = fmt::format("device {}", format_count(s.device.count));
+  } else if (s.bandwidth_clock == Clock::host || s.transfer.known()) {
+    t.p50_ns = s.host.p50_ns;
+    t.p99_ns = s.host.p99_ns;
+    t.transfer_ns = s.transfer.p50_ns;
+    t.clock = "host";
+  }
+  return t;
+}
+
+bool any_errors(const std::vector<OperationRow>& rows) {
+  return std::any_of(rows.begin(), rows.end(), [](const OperationRow& row) {
+    return row.windows.in(Window::all).errors > 0;
+  });
+}
+
+}  // namespace
+
 std::string operations_table(const Snapshot& snapshot, const Style& style) {
   if (!snapshot.aggregates || snapshot.aggregates->operations.empty()) return {};
   const bool wide = style.width >= 100;
+  const bool errors = any_errors(snapshot.aggregates->operations);
   std::vector<std::vector<std::string>> rows{
-      {"operation", "size", "count", "p50", "p99", "transfer", "skew", "busbw", "errors"}};
+      {"operation", "size", "count", "p50", "p99", "transfer", "wait", "busbw", "clock"}};
+  if (errors) rows[0].emplace_back("errors");
   if (wide) rows[0].insert(rows[0].begin() + 1, "algorithm");
   std::size_t hidden = 0;
   for (const OperationRow& row : snapshot.aggregates->operations) {
@@ -177,13 +212,14 @@ std::string operations_table(const Snapshot& snapshot, const Style& style) {
       continue;
     }
     const OperationStats& s = row.windows.in(Window::all);
-    const Distribution& d = s.device.known() ? s.device : s.host;
+    const Times t = times_of(s);
     rows.push_back({row.other ? "other" : std::string(name(row.kind)),
                     row.other ? "other" : format_bytes(size_class_top(row.size_class)),
-                    format_count(s.count), duration_or_dash(d.p50_ns), duration_or_dash(d.p99_ns),
-                    duration_or_dash(s.transfer.p50_ns), duration_or_dash(s.skew.p50_ns),
+                    format_count(s.count), duration_or_dash(t.p50_ns), duration_or_dash(t.p99_ns),
+                    duration_or_dash(t.transfer_ns), duration_or_dash(t.wait_ns),
                     s.busbw_bytes_per_s > 0 ? format_bandwidth(s.busbw_bytes_per_s) : kUnknownText,
-                    format_count(s.errors)});
+                    t.clock});
+    if (errors) rows.back().push_back(format_count(s.errors));
     const bool known = row.algorithm != Algorithm::unknown;
     if (wide) {
       rows.back().insert(rows.back().begin() + 1,
@@ -193,9 +229,11 @@ std::string operations_table(const Snapshot& snapshot, const Style& style) {
   std::string out = table(rows, wide ? 2 : 1, style);
   if (hidden > 0) out += fmt::format("  and {} more: see --json\n", hidden);
   return out +
-         paint(style, "2",
-               "  host clock, since start. transfer: all ranks there until done; skew: first\n"
-               "  to last arrival, both medians; size: up to, in powers of two\n");
+         paint(
+             style, "2",
+             "  since start; medians. transfer: all ranks there until done; wait: the longest of\n"
+             "  a rank for the last to come; size: up to, in powers of two; clock: whose, and on\n"
+             "  a device of how many operations, which were picked within the overhead budget\n");
 }
 
 std::string ranks_table(const Snapshot& snapshot, const Style& style) {

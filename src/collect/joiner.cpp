@@ -31,7 +31,8 @@ inline Joiner::Comm* Joiner::comm_of(const Op& op) {
   // NCCL counts each kind of collective by itself.
   const std::uint64_t counted =
       op.backend == Backend::nccl ? static_cast<std::uint64_t>(op.kind) : 0;
-  const std::uint64_t id = op.comm ^ (static_cast<std::uint64_t>(op.ranks) << 48 | counted << 40);
+  const std::uint64_t id = op.comm ^ (static_cast<std::uint64_t>(op.ranks) << 48 | counted << 40 |
+                                      static_cast<std::uint64_t>(op.device_only) << 46);
   if (id == last_id_ && last_comm_ != nullptr) return last_comm_;
   return find_comm(op, id);
 }
@@ -71,13 +72,15 @@ inline void Joiner::start(Slot& slot, const Op& op) {
                      .complete = false,
                      .mismatch = false,
                      .async = op.async,
+                     .device = op.device_only,
                      .arrivals = {}};
   slot.arrived = 0;
 }
 
 inline void Joiner::put(Comm& comm, Slot& slot, Arrival* arrivals, const Op& op) {
   Collective& c = slot.collective;
-  const std::int64_t end_ns = op.begin_ns + std::max<std::int64_t>(op.host_duration_ns, 0);
+  const std::int64_t duration_ns = op.device_only ? op.device_duration_ns : op.host_duration_ns;
+  const std::int64_t end_ns = op.begin_ns + std::max<std::int64_t>(duration_ns, 0);
   arrivals[slot.arrived++] = {op.begin_ns, end_ns, op.rank, op.status};
   if (op.begin_ns < c.first_ns) {
     c.first_ns = op.begin_ns;
@@ -106,9 +109,8 @@ void Joiner::deliver(Comm& comm, Slot& slot) {
 }
 
 void Joiner::add(const Op& op) {
-  if (op.comm == 0 || op.ranks < 2 || op.rank >= op.ranks || op.device_only ||
-      !is_collective(op.kind))
-    return;
+  if (op.comm == 0 || op.ranks < 2 || op.rank >= op.ranks || !is_collective(op.kind)) return;
+  if (op.device_only && (op.device_duration_ns < 0 || has_root(op.kind))) return;
   Comm* comm = comm_of(op);
   if (comm == nullptr) return;
   const std::uint64_t at = place_of(*comm, op.sequence);

@@ -21,6 +21,7 @@ class CollectiveSink {
   virtual void on_collective(const Collective& collective) = 0;
 };
 
+// Operations, and apart from them their device times, which may come later or not at all.
 class Joiner {
  public:
   explicit Joiner(CollectiveSink& sink) : sink_(sink) {}
@@ -59,8 +60,8 @@ class Joiner {
     std::uint64_t last_complete = 0;
     bool any_complete = false;
     [[nodiscard]] bool waits(const Slot& slot) const {
-      return slot.arrived != 0 && slot.collective.async && any_complete &&
-             slot.collective.sequence > last_complete;
+      return slot.arrived != 0 && slot.collective.async && !slot.collective.device &&
+             any_complete && slot.collective.sequence > last_complete;
     }
   };
 

@@ -33,11 +33,28 @@ struct Collective {
   bool complete = false;  // all ranks are in `arrivals`
   bool mismatch = false;  // ranks disagree about kind or bytes
   bool async = false;     // the ranks enqueue it: a departure is the enqueue's end
+  bool device = false;    // arrivals and departures are the kernels', by the devices' clocks
   std::span<const Arrival> arrivals;
 
-  // What ranks spent waiting for the last to arrive, and what remains once all are there.
+  // What ranks spent waiting for the last to arrive, and what remains once all are there. By device times: see
+  // split_by_device.
   [[nodiscard]] std::int64_t skew_ns() const { return last_ns - first_ns; }
   [[nodiscard]] std::int64_t transfer_ns() const { return end_ns > last_ns ? end_ns - last_ns : 0; }
 };
+
+// A collective without a root is over on all ranks at about the same time, and who came last did not wait: of the ranks'
+// durations on their devices, the shortest is the transfer, and what the longest has more is its wait. No clock of one
+// device is compared with another's.
+struct DeviceSplit {
+  std::int64_t transfer_ns = 0, wait_ns = 0;
+};
+inline DeviceSplit split_by_device(const Collective& collective) {
+  std::int64_t least = INT64_MAX, most = 0;
+  for (const Arrival& a : collective.arrivals) {
+    least = a.end_ns - a.begin_ns < least ? a.end_ns - a.begin_ns : least;
+    most = a.end_ns - a.begin_ns > most ? a.end_ns - a.begin_ns : most;
+  }
+  return {least, most - least};
+}
 
 }  // namespace peerscope

@@ -19,8 +19,16 @@ json known(std::uint16_t id, std::uint16_t none) { return id == none ? json(null
 
 json to_json(const Distribution& d) {
   if (!d.known()) return nullptr;
-  return {{"count", d.count},   {"mean_ns", d.mean_ns}, {"p50_ns", d.p50_ns}, {"p90_ns", d.p90_ns},
-          {"p99_ns", d.p99_ns}, {"p999_ns", d.p999_ns}, {"min_ns", d.min_ns}, {"max_ns", d.max_ns}};
+  return {{"count", d.count},
+          {"mean_ns", d.mean_ns},
+          {"p50_ns", d.p50_ns},
+          {"p90_ns", d.p90_ns},
+          {"p99_ns", d.p99_ns},
+          {"p999_ns", d.p999_ns},
+          {"min_ns", d.min_ns},
+          {"max_ns", d.max_ns},
+          {"p50_low_ns", known(d.p50_low_ns)},
+          {"p50_high_ns", known(d.p50_high_ns)}};
 }
 
 json to_json(const Traffic& t) {
@@ -41,6 +49,8 @@ json to_json(const OperationStats& s) {
   out["device"] = to_json(s.device);
   out["transfer"] = to_json(s.transfer);
   out["skew"] = to_json(s.skew);
+  out["device_transfer"] = to_json(s.device_transfer);
+  out["device_wait"] = to_json(s.device_wait);
   out["algbw_gbs"] = known(s.algbw_bytes_per_s < 0 ? -1 : s.algbw_bytes_per_s / 1e9);
   out["busbw_gbs"] = known(s.busbw_bytes_per_s < 0 ? -1 : s.busbw_bytes_per_s / 1e9);
   out["bandwidth_clock"] = name(s.bandwidth_clock);

@@ -188,8 +188,7 @@ Piles piles_of(const Rollup& rollup) {
 }
 
 // As many operations as a bucket holds, as one that stands for them all.
-void add(Aggregator& aggregator, Op op, std::uint64_t count, std::int64_t host_ns) {
-  op.host_duration_ns = host_ns;
+void add(Aggregator& aggregator, Op op, std::uint64_t count) {
   for (; count > 0; count -= op.weight) {
     op.weight = static_cast<std::uint32_t>(std::min<std::uint64_t>(count, UINT32_MAX));
     aggregator.add({&op, 1});
@@ -209,18 +208,26 @@ std::optional<Snapshot> snapshot_from_statistics(const TraceReader& trace,
   Piles piles = piles_of(*rollup);
   for (const ChunkSeries& series : rollup->series) {
     const auto found = piles.find({series.kind, series.algorithm, series.size_class});
-    if (found == piles.end() || series.device) continue;
+    if (found == piles.end()) continue;
     Pile& pile = found->second;
     Op op = pile.op;
     op.begin_ns = last_ns;
     op.bytes = pile.count > 0 ? pile.bytes / pile.count : 0;
     for (const auto& [bucket, count] : series.buckets) {
-      const auto host_ns = static_cast<std::int64_t>(duration_bucket_middle(bucket));
+      const auto middle_ns = static_cast<std::int64_t>(duration_bucket_middle(bucket));
+      if (series.device) {
+        op.device_only = true;
+        op.device_begin_ns = last_ns;
+        op.device_duration_ns = middle_ns;
+        add(aggregator, op, count);
+        continue;
+      }
+      op.host_duration_ns = middle_ns;
       const std::uint64_t failed = std::min(count, pile.errors);
       op.status = OpStatus::error;
-      add(aggregator, op, failed, host_ns);
+      add(aggregator, op, failed);
       op.status = OpStatus::ok;
-      add(aggregator, op, count - failed, host_ns);
+      add(aggregator, op, count - failed);
       pile.errors -= failed;
     }
   }

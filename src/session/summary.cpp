@@ -75,6 +75,7 @@ template <class Io, class X>
 void json_fields(Io& io, X& x, const Distribution*) {
   io("count", x.count), io("mean_ns", x.mean_ns), io("p50_ns", x.p50_ns), io("p90_ns", x.p90_ns);
   io("p99_ns", x.p99_ns), io("p999_ns", x.p999_ns), io("min_ns", x.min_ns), io("max_ns", x.max_ns);
+  io("p50_low_ns", x.p50_low_ns), io("p50_high_ns", x.p50_high_ns);
 }
 template <class Io, class X>
 void json_fields(Io& io, X& x, const Counts*) {
@@ -96,6 +97,7 @@ template <class Io, class X>
 void json_fields(Io& io, X& x, const OperationStats*) {
   json_fields(io, x, static_cast<const Traffic*>(nullptr));
   io("host", x.host), io("device", x.device), io("transfer", x.transfer), io("skew", x.skew);
+  io("device_transfer", x.device_transfer), io("device_wait", x.device_wait);
   io("algbw_bytes_per_s", x.algbw_bytes_per_s), io("busbw_bytes_per_s", x.busbw_bytes_per_s);
   io("bandwidth_clock", x.bandwidth_clock);
 }
