@@ -12,6 +12,8 @@ namespace peerscope {
 namespace {
 
 constexpr std::size_t kPeriod = 1'000'003;
+constexpr std::size_t kCheckedWhole = 64 << 20;
+constexpr std::size_t kWindows = 4, kWindowElements = 256 << 10;
 
 template <class T>
 void put_as(std::byte* at, double value) {
@@ -116,6 +118,8 @@ double combine(const std::string& op, double a, double b) {
 
 }  // namespace
 
+bool nccl_has_in_place(Kind kind) { return kind != Kind::send && kind != Kind::all_to_all; }
+
 NcclLengths nccl_lengths(Kind kind, std::uint64_t bytes, Dtype dtype, int ranks) {
   const std::size_t width = dtype_bytes(dtype);
   const auto parts = static_cast<std::size_t>(ranks);
@@ -133,6 +137,15 @@ NcclLengths nccl_lengths(Kind kind, std::uint64_t bytes, Dtype dtype, int ranks)
   }
   lengths.bytes = std::max(lengths.send, lengths.recv) * width;
   return lengths;
+}
+
+std::vector<NcclWindow> nccl_windows(std::size_t elements, std::size_t width) {
+  if (elements * width <= kCheckedWhole || elements <= kWindows * kWindowElements)
+    return {{0, elements}};
+  std::vector<NcclWindow> windows;
+  for (std::size_t i = 0; i < kWindows; ++i)
+    windows.push_back({(elements - kWindowElements) * i / (kWindows - 1), kWindowElements});
+  return windows;
 }
 
 NcclReference::NcclReference(Shape shape, std::size_t most_elements)

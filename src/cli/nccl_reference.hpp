@@ -21,7 +21,15 @@ struct NcclLengths {
   std::size_t count = 0, send = 0, recv = 0;
   std::uint64_t bytes = 0;  // nccl-tests' size: of the larger side
 };
+bool nccl_has_in_place(Kind kind);  // not what sends and receives
 NcclLengths nccl_lengths(Kind kind, std::uint64_t bytes, Dtype dtype, int ranks);
+
+// What of an output is looked at: all of it, or over 64 MiB four windows of 256 Ki elements, from the
+// first to the last.
+struct NcclWindow {
+  std::size_t first = 0, elements = 0;
+};
+std::vector<NcclWindow> nccl_windows(std::size_t elements, std::size_t width);
 
 class NcclReference {
  public:

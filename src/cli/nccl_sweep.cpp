@@ -13,9 +13,6 @@ namespace peerscope {
 namespace {
 
 constexpr std::byte kPoison{0xFF};  // no element that is ever right
-constexpr std::uint64_t kCheckedWhole = 64 << 20;
-constexpr std::size_t kWindows = 4;  // of a larger output these are checked, spread evenly
-constexpr std::size_t kWindowElements = 256 << 10;
 
 NcclOp nccl_op(const std::string& op) {
   return op == "prod"  ? NcclOp::prod
@@ -50,7 +47,7 @@ class Sweep {
     }
     for (std::size_t at = 0; at < sizes_.size(); ++at) {
       for (const bool in_place : {false, true}) {
-        if (in_place && !has_in_place(options_.kind)) continue;
+        if (in_place && !nccl_has_in_place(options_.kind)) continue;
         const Status ok = run_size(sizes_[at], in_place, board_.places[at][in_place ? 1 : 0]);
         if (!ok) {
           return Error{ok.error().code,
@@ -61,8 +58,6 @@ class Sweep {
     }
     return Done{};
   }
-
-  static bool has_in_place(Kind kind) { return kind != Kind::send && kind != Kind::all_to_all; }
 
  private:
   Status make_buffers(NcclRank& rank) {
@@ -300,18 +295,14 @@ class Sweep {
   Status check_rank(const NcclLengths& size, const NcclRank& rank, CudaPointer output,
                     NcclPlaceTimes& times) {
     Status ok = rank.device.make_current();
-    const bool whole =
-        size.recv * width_ <= kCheckedWhole || size.recv <= kWindows * kWindowElements;
-    const std::size_t windows = whole ? 1 : kWindows;
-    const std::size_t elements = whole ? size.recv : kWindowElements;
-    for (std::size_t w = 0; ok && w < windows; ++w) {
-      const std::size_t first = w == 0 ? 0 : (size.recv - elements) / (windows - 1) * w;
-      host_.resize(elements * width_);
-      ok = rank.device.download(host_.data(), output + first * width_, host_.size());
-      if (!ok) return ok;
-      times.wrong.fetch_add(reference_.count_wrong(rank.rank, size, first, host_),
+    for (const NcclWindow& window : nccl_windows(size.recv, width_)) {
+      if (!ok) break;
+      host_.resize(window.elements * width_);
+      ok = rank.device.download(host_.data(), output + window.first * width_, host_.size());
+      if (!ok) break;
+      times.wrong.fetch_add(reference_.count_wrong(rank.rank, size, window.first, host_),
                             std::memory_order_relaxed);
-      times.checked.fetch_add(elements, std::memory_order_relaxed);
+      times.checked.fetch_add(window.elements, std::memory_order_relaxed);
     }
     return ok;
   }

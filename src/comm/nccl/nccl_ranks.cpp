@@ -76,20 +76,19 @@ Result<NcclRanks> NcclRanks::open(const CudaDriver& cuda, const NcclLibrary& ncc
     rank.stream = std::move(*stream);
     out.ranks_.push_back(std::move(rank));
   }
-  out.failed_ = true;  // until all are there
-  Status ok = nccl.check(nccl->ncclGroupStart(), "ncclGroupStart", -1);
+  Status ok = out.check(nccl->ncclGroupStart(), "ncclGroupStart", -1);
   if (!ok) return ok.error();
   for (NcclRank& rank : out.ranks_) {
     ok = rank.device.make_current();  // NCCL takes the device that is current
-    if (!ok) return ok.error();
-    ok = nccl.check(nccl->ncclCommInitRank(&rank.comm, part.ranks, part.id, rank.rank),
-                    "ncclCommInitRank", rank.rank);
-    if (!ok) return ok.error();
+    if (ok)
+      ok = out.check(nccl->ncclCommInitRank(&rank.comm, part.ranks, part.id, rank.rank),
+                     "ncclCommInitRank", rank.rank);
+    if (!ok) break;
   }
-  ok = nccl.check(nccl->ncclGroupEnd(), "ncclGroupEnd (after ncclCommInitRank)", part.first);
-  if (!ok) return ok.error();
-  out.failed_ = false;
-  return out;
+  ok = out.end_group(std::move(ok), "ncclGroupEnd (after ncclCommInitRank)", part.first);
+  if (ok) return out;
+  for (NcclRank& rank : out.ranks_) rank.comm = nullptr;  // NCCL has taken down what there was
+  return ok.error();
 }
 
 NcclRanks::NcclRanks(NcclRanks&& other) noexcept
@@ -119,9 +118,15 @@ Status NcclRanks::enqueue(std::span<const NcclCall> calls) {
   if (!ok) return ok;
   for (std::size_t i = 0; i < ranks_.size(); ++i) {
     ok = enqueue_one(ranks_[i], calls[i]);
-    if (!ok) return ok;
+    if (!ok) break;
   }
-  return check((*nccl_)->ncclGroupEnd(), "ncclGroupEnd", ranks_[0].rank);
+  return end_group(std::move(ok), "ncclGroupEnd", ranks_[0].rank);
+}
+
+// A group that was begun is ended whatever happened in it. The first error counts.
+Status NcclRanks::end_group(Status so_far, const char* call, int rank) {
+  const NcclResult ended = (*nccl_)->ncclGroupEnd();
+  return so_far ? check(ended, call, rank) : so_far;
 }
 
 Status NcclRanks::enqueue_one(NcclRank& rank, const NcclCall& call) {
@@ -167,6 +172,7 @@ Status NcclRanks::exchange(NcclRank& rank, const NcclCall& call) {
   const bool ring = call.kind == Kind::send;
   const std::size_t share = ring ? 0 : call.count * type_bytes(call.type);
   Status ok = check(f.ncclGroupStart(), "ncclGroupStart", rank.rank);
+  if (!ok) return ok;
   for (int i = 0; ok && i < (ring ? 1 : count_); ++i) {
     const int to = ring ? (rank.rank + 1) % count_ : i;
     const int from = ring ? (rank.rank + count_ - 1) % count_ : i;
@@ -174,13 +180,12 @@ Status NcclRanks::exchange(NcclRank& rank, const NcclCall& call) {
     ok = check(f.ncclSend(address(call.send + at), call.count, call.type, to, rank.comm,
                           rank.stream.get()),
                "ncclSend", rank.rank);
-    if (!ok) return ok;
+    if (!ok) break;
     ok = check(f.ncclRecv(address(call.recv + at), call.count, call.type, from, rank.comm,
                           rank.stream.get()),
                "ncclRecv", rank.rank);
   }
-  if (!ok) return ok;
-  return check(f.ncclGroupEnd(), "ncclGroupEnd (of sends and receives)", rank.rank);
+  return end_group(std::move(ok), "ncclGroupEnd (of sends and receives)", rank.rank);
 }
 
 Status NcclRanks::wait() {

@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -73,6 +74,7 @@ struct Op {
 };
 
 int g_depth = 0;
+NcclResult g_error = kNcclSuccess;  // in this group: nothing of it is done
 std::vector<Op> g_ops;
 std::vector<Comm*> g_joining;
 std::string g_last;
@@ -81,6 +83,7 @@ NcclResult code_of(const char* call) {
   const char* text = std::getenv("FAKE_NCCL_FAIL");
   if (text == nullptr || std::string_view(text) != call) return kNcclSuccess;
   g_last = std::string(call) + " was told to fail";
+  if (g_depth > 0) g_error = 5;
   return 5;
 }
 
@@ -276,6 +279,11 @@ void run(const std::vector<Op>& ops) {
 }
 
 NcclResult end_group() {
+  if (g_error != kNcclSuccess) {
+    g_ops.clear();
+    g_joining.clear();
+    return std::exchange(g_error, kNcclSuccess);
+  }
   if (!g_joining.empty()) {
     const bool all = meet({g_joining.begin(), g_joining.end()});
     g_joining.clear();
