@@ -42,6 +42,8 @@ pid_t in_child(NcclBoard& board, const Body& body) {
   if (child != 0) return child;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
+  dup2(STDERR_FILENO,
+       STDOUT_FILENO);  // NCCL_DEBUG speaks to standard output; that is for the result
   const Status done = body();
   if (!done) board.fail(done.error().message);
   std::fflush(nullptr);
@@ -65,9 +67,10 @@ std::string why(const NcclBoard& board, int status, int rank = -1) {
 // The lists of processors of the processes to come.
 std::vector<std::vector<int>> places_for(const NcclOptions& options, const NcclBoard& board) {
   if (!options.pin) return {};
-  std::vector<std::vector<int>> near;
-  for (int rank = 0; rank < (options.processes ? options.ranks : 1); ++rank)
-    near.push_back(cpus_near(board.devices[rank].pci_bus_id));
+  std::vector<std::vector<int>> near(
+      static_cast<std::size_t>(options.processes ? options.ranks : 1));
+  for (std::size_t rank = 0; rank < near.size(); ++rank)
+    near[rank] = cpus_near(board.devices[rank].pci_bus_id);
   return share_out(std::move(near), allowed_cpus());
 }
 
@@ -191,7 +194,10 @@ bool make_events_file(const std::string& path) {
 // What is there, from a child of its own. 0, or the exit status, said on standard error.
 int look_around(NcclOptions& options, NcclBoard& board) {
   Children probe;
-  probe.add(in_child(board, [&] { return probe_nccl(options, board); }));
+  probe.add(in_child(board, [&] {
+    unsetenv("CUDA_INJECTION64_PATH");  // here is nothing to profile
+    return probe_nccl(options, board);
+  }));
   if (!probe.wait()) {
     fmt::print(stderr, "peerscope bench: {}\n", why(board, probe.status()));
     return probe.status() == kNothingToRunOn ? kNothingToRunOn : 1;

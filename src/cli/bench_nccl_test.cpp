@@ -251,6 +251,13 @@ TEST_F(BenchNccl, TheTableIsReadByOurImporterOfNcclTests) {
   EXPECT_EQ(imported["bad"], 0);
 }
 
+TEST_F(BenchNccl, WhatNcclSaysOnStandardOutputStaysOutOfTheResult) {
+  const Ran ran = run(fmt::format("all_reduce {} --processes", kSmall), "NCCL_DEBUG=INFO");
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  EXPECT_EQ(ran.parsed()["rows"].size(), 5u);
+  EXPECT_THAT(ran.err, HasSubstr("NCCL INFO rank 1 of 2"));
+}
+
 TEST_F(BenchNccl, RanksArePinnedUnlessAskedNotTo) {
   const std::string sweep = fmt::format("all_reduce {} --processes", kSmall);
   const json devices = run(sweep).parsed()["devices"];

@@ -85,7 +85,7 @@ Result<NcclRanks> NcclRanks::open(const CudaDriver& cuda, const NcclLibrary& ncc
                      "ncclCommInitRank", rank.rank);
     if (!ok) break;
   }
-  ok = out.end_group(std::move(ok), "ncclGroupEnd (after ncclCommInitRank)", part.first);
+  ok = out.end_group(ok, "ncclGroupEnd (after ncclCommInitRank)", part.first);
   if (ok) return out;
   for (NcclRank& rank : out.ranks_) rank.comm = nullptr;  // NCCL has taken down what there was
   return ok.error();
@@ -120,11 +120,11 @@ Status NcclRanks::enqueue(std::span<const NcclCall> calls) {
     ok = enqueue_one(ranks_[i], calls[i]);
     if (!ok) break;
   }
-  return end_group(std::move(ok), "ncclGroupEnd", ranks_[0].rank);
+  return end_group(ok, "ncclGroupEnd", ranks_[0].rank);
 }
 
 // A group that was begun is ended whatever happened in it. The first error counts.
-Status NcclRanks::end_group(Status so_far, const char* call, int rank) {
+Status NcclRanks::end_group(const Status& so_far, const char* call, int rank) {
   const NcclResult ended = (*nccl_)->ncclGroupEnd();
   return so_far ? check(ended, call, rank) : so_far;
 }
@@ -185,7 +185,7 @@ Status NcclRanks::exchange(NcclRank& rank, const NcclCall& call) {
                           rank.stream.get()),
                "ncclRecv", rank.rank);
   }
-  return end_group(std::move(ok), "ncclGroupEnd (of sends and receives)", rank.rank);
+  return end_group(ok, "ncclGroupEnd (of sends and receives)", rank.rank);
 }
 
 Status NcclRanks::wait() {

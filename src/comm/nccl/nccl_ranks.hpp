@@ -61,7 +61,7 @@ class NcclRanks {
  private:
   NcclRanks(const NcclLibrary& nccl, int count) : nccl_(&nccl), count_(count) {}
   Status check(NcclResult code, const char* call, int rank);
-  Status end_group(Status so_far, const char* call, int rank);
+  Status end_group(const Status& so_far, const char* call, int rank);
   Status enqueue_one(NcclRank& rank, const NcclCall& call);
   Status exchange(NcclRank& rank, const NcclCall& call);
 

@@ -28,9 +28,16 @@ struct Stream {
 constexpr CudaResult kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201, kCapturing = 900,
                      kLaunchFailure = 719;
 
-char g_contexts[64];
-CudaContext g_current = nullptr;
-std::map<CudaPointer, std::size_t> g_memory;
+struct Driver {
+  char contexts[64] = {};  // their addresses are the contexts
+  CudaContext current = nullptr;
+  std::map<CudaPointer, std::size_t> memory;
+};
+
+Driver& driver() {
+  static Driver all;
+  return all;
+}
 
 int devices() {
   const char* text = std::getenv("FAKE_CUDA_DEVICES");
@@ -43,8 +50,8 @@ CudaResult code_of(const char* call) {
 }
 
 bool inside(CudaPointer at, std::size_t bytes) {
-  auto after = g_memory.upper_bound(at);
-  if (after == g_memory.begin()) return false;
+  auto after = driver().memory.upper_bound(at);
+  if (after == driver().memory.begin()) return false;
   --after;
   return at + bytes <= after->first + after->second;
 }
@@ -104,32 +111,32 @@ FAKE cuDeviceGetPCIBusId(char* id, int length, CudaDeviceHandle device) {
   return kCudaSuccess;
 }
 FAKE cuDevicePrimaryCtxRetain(CudaContext* context, CudaDeviceHandle device) {
-  *context = reinterpret_cast<CudaContext>(&g_contexts[device]);
+  *context = reinterpret_cast<CudaContext>(&driver().contexts[device]);
   return code_of("cuDevicePrimaryCtxRetain");
 }
 FAKE cuDevicePrimaryCtxRelease_v2(CudaDeviceHandle) { return kCudaSuccess; }
 FAKE cuCtxSetCurrent(CudaContext context) {
-  g_current = context;
+  driver().current = context;
   return kCudaSuccess;
 }
 FAKE cuCtxGetDevice(CudaDeviceHandle* device) {  // as NCCL asks it
-  if (g_current == nullptr) return kInvalidContext;
-  *device = static_cast<int>(reinterpret_cast<char*>(g_current) - g_contexts);
+  if (driver().current == nullptr) return kInvalidContext;
+  *device = static_cast<int>(reinterpret_cast<char*>(driver().current) - driver().contexts);
   return kCudaSuccess;
 }
-FAKE cuCtxSynchronize() { return g_current != nullptr ? kCudaSuccess : kInvalidContext; }
+FAKE cuCtxSynchronize() { return driver().current != nullptr ? kCudaSuccess : kInvalidContext; }
 FAKE cuMemAlloc_v2(CudaPointer* memory, std::size_t bytes) {
   FAIL_IF_ASKED("cuMemAlloc");
-  if (g_current == nullptr) return kInvalidContext;
+  if (driver().current == nullptr) return kInvalidContext;
   void* got = bytes > 0 ? std::malloc(bytes) : nullptr;
   if (got == nullptr) return kOutOfMemory;
   *memory = reinterpret_cast<CudaPointer>(got);
-  g_memory[*memory] = bytes;
+  driver().memory[*memory] = bytes;
   return kCudaSuccess;
 }
 FAKE cuMemFree_v2(CudaPointer memory) {
   std::free(host(memory));
-  return g_memory.erase(memory) == 1 ? kCudaSuccess : kInvalidValue;
+  return driver().memory.erase(memory) == 1 ? kCudaSuccess : kInvalidValue;
 }
 FAKE cuMemcpyHtoD_v2(CudaPointer to, const void* from, std::size_t bytes) {
   FAIL_IF_ASKED("cuMemcpyHtoD");

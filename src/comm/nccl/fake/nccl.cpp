@@ -7,6 +7,7 @@
 //   FAKE_NCCL_DIE=R             rank R's process is killed at its first operation
 #include <atomic>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <set>
@@ -73,17 +74,24 @@ struct Op {
   CudaStreamHandle stream = nullptr;
 };
 
-int g_depth = 0;
-NcclResult g_error = kNcclSuccess;  // in this group: nothing of it is done
-std::vector<Op> g_ops;
-std::vector<Comm*> g_joining;
-std::string g_last;
+struct Group {
+  int depth = 0;
+  NcclResult error = kNcclSuccess;  // nothing of this group is done
+  std::vector<Op> ops;
+  std::vector<Comm*> joining;
+  std::string last_words;
+};
+
+Group& group() {
+  static Group all;
+  return all;
+}
 
 NcclResult code_of(const char* call) {
   const char* text = std::getenv("FAKE_NCCL_FAIL");
   if (text == nullptr || std::string_view(text) != call) return kNcclSuccess;
-  g_last = std::string(call) + " was told to fail";
-  if (g_depth > 0) g_error = 5;
+  group().last_words = std::string(call) + " was told to fail";
+  if (group().depth > 0) group().error = 5;
   return 5;
 }
 
@@ -279,21 +287,21 @@ void run(const std::vector<Op>& ops) {
 }
 
 NcclResult end_group() {
-  if (g_error != kNcclSuccess) {
-    g_ops.clear();
-    g_joining.clear();
-    return std::exchange(g_error, kNcclSuccess);
+  if (group().error != kNcclSuccess) {
+    group().ops.clear();
+    group().joining.clear();
+    return std::exchange(group().error, kNcclSuccess);
   }
-  if (!g_joining.empty()) {
-    const bool all = meet({g_joining.begin(), g_joining.end()});
-    g_joining.clear();
+  if (!group().joining.empty()) {
+    const bool all = meet({group().joining.begin(), group().joining.end()});
+    group().joining.clear();
     return all ? kNcclSuccess : 6;
   }
-  if (g_ops.empty()) return kNcclSuccess;
+  if (group().ops.empty()) return kNcclSuccess;
   static void* const cuda = dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD);
   static const auto enqueue = reinterpret_cast<FakeEnqueue>(dlsym(cuda, kFakeEnqueue));
   std::vector<Op> ops;
-  ops.swap(g_ops);
+  ops.swap(group().ops);
   CudaStreamHandle first = ops[0].stream;
   enqueue(first, [ops = std::move(ops)] { run(ops); });
   return kNcclSuccess;
@@ -305,8 +313,8 @@ NcclResult add(const char* call, Op op, const void* send, void* recv, NcclComm c
   op.send = static_cast<const std::byte*>(send);
   op.recv = static_cast<std::byte*>(recv);
   op.comm = reinterpret_cast<Comm*>(comm);
-  g_ops.push_back(op);
-  return g_depth == 0 ? end_group() : kNcclSuccess;
+  group().ops.push_back(op);
+  return group().depth == 0 ? end_group() : kNcclSuccess;
 }
 
 World* attach(const char* name) {
@@ -330,7 +338,7 @@ extern "C" __attribute__((visibility("default"))) const char* ncclGetErrorString
   return code == 5 ? "invalid usage" : code == 6 ? "remote process exited or error" : "error";
 }
 extern "C" __attribute__((visibility("default"))) const char* ncclGetLastError(NcclComm) {
-  return g_last.c_str();
+  return group().last_words.c_str();
 }
 FAKE ncclGetUniqueId(NcclUniqueId* id) {
   static int count = 0;
@@ -343,13 +351,14 @@ FAKE ncclGetUniqueId(NcclUniqueId* id) {
 FAKE ncclCommInitRank(NcclComm* comm, int ranks, NcclUniqueId id, int rank) {
   const NcclResult code = code_of("ncclCommInitRank");
   if (code != kNcclSuccess) return code;
+  if (std::getenv("NCCL_DEBUG") != nullptr) std::printf("NCCL INFO rank %d of %d\n", rank, ranks);
   World* world = attach(id.internal);
   if (world == nullptr || ranks > kRanks) return 2;
   if (world->attached.fetch_add(1) + 1 == ranks) shm_unlink(id.internal);
   auto* made = new Comm{world, rank, ranks};
   *comm = reinterpret_cast<NcclComm>(made);
-  g_joining.push_back(made);
-  return g_depth == 0 ? end_group() : kNcclSuccess;
+  group().joining.push_back(made);
+  return group().depth == 0 ? end_group() : kNcclSuccess;
 }
 FAKE ncclCommDestroy(NcclComm comm) {
   auto* ours = reinterpret_cast<Comm*>(comm);
@@ -363,12 +372,12 @@ FAKE ncclCommGetAsyncError(NcclComm comm, NcclResult* code) {
   return kNcclSuccess;
 }
 FAKE ncclGroupStart() {
-  ++g_depth;
+  ++group().depth;
   return code_of("ncclGroupStart");
 }
 FAKE ncclGroupEnd() {
   const NcclResult code = code_of("ncclGroupEnd");
-  return --g_depth == 0 && code == kNcclSuccess ? end_group() : code;
+  return --group().depth == 0 && code == kNcclSuccess ? end_group() : code;
 }
 FAKE ncclAllReduce(const void* send, void* recv, std::size_t count, NcclType type, NcclOp op,
                    NcclComm comm, CudaStreamHandle stream) {
