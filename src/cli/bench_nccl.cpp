@@ -3,6 +3,7 @@
 #include "cli/bench_nccl.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -25,6 +26,7 @@ namespace peerscope {
 namespace {
 
 constexpr int kNothingToRunOn = 2;                // the exit status of a child, and ours
+constexpr unsigned kLookAgainUs = 5000;           // seldom: the ranks may be on the same processors
 constexpr std::int64_t kGraceNs = 2'000'000'000;  // for ranks to end by themselves when one failed
 
 NcclBoard* make_board() {
@@ -171,14 +173,21 @@ std::string follow(const NcclOptions& options, NcclBoard& board, Children& child
       children.kill_all();
       return fmt::format(
           "nothing has moved for {} s (-T), at {} of {} bytes: the ranks wait for one another, or "
-          "the "
-          "device does. NCCL_DEBUG=INFO tells more",
+          "the device does. NCCL_DEBUG=INFO tells more",
           options.timeout_s, name(options.kind), sizes[rows.size()].bytes);
     }
     if (shows) progress.update(rows.size());
-    usleep(1000);
+    usleep(kLookAgainUs);
   }
-  if (rows.size() == sizes.size() && children.wait()) return {};
+  if (rows.size() == sizes.size()) {
+    while (children.fine() && children.running() && !patience.is_over(0)) usleep(kLookAgainUs);
+    if (children.fine() && !children.running()) return {};
+    if (children.fine()) {
+      children.kill_all();
+      return fmt::format("all is measured, but NCCL does not come to its end within {} s (-T)",
+                         options.timeout_s);
+    }
+  }
   children.kill_all(kGraceNs);
   return why(board, children.status(), options.processes ? children.first_failed() : -1);
 }
@@ -243,6 +252,9 @@ std::string nccl_fault(const NcclOptions& options) {
   if (!nccl_type(options.dtype))
     return "-d: write f32, f16, bf16, f64, i8, u8, i32, u32, i64 or u64, or nccl-tests' names of "
            "them";
+  if (static_cast<double>(options.least) * std::pow(options.factor, kMostNcclSizes) <=
+      static_cast<double>(options.most))
+    return fmt::format("these are more than {} sizes; -f must be larger", kMostNcclSizes);
   if (!options.event_times.empty() && options.graph_launches > 0)
     return "--event-times and -G exclude each other: inside a graph no operation has its own "
            "events";

@@ -166,6 +166,7 @@ TEST_F(BenchNccl, WhatIsMissingIsOneSentenceAndStatusTwo) {
   expect(run(sweep + " -g 3"), "-g 3, but there are 2 devices");
   expect(run(sweep + " -r 2"), "ranks are 0 to 1");
   expect(run(sweep + " -d f8"), "-d: write f32");
+  expect(run("all_reduce --backend nccl -f 1.01"), "more than 64 sizes");
   expect(run(fmt::format("gather {}", kSmall)), "gather is not measured with NCCL");
   expect(run(sweep + " -G 1 --event-times " + (dir_ / "x").string()), "exclude each other");
   expect(run(sweep + " --event-times /nowhere/x"), "/nowhere/x cannot be written");

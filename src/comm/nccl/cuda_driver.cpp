@@ -62,7 +62,8 @@ Result<CudaDriver> CudaDriver::open() {
   }
   const CudaResult started = driver->cuInit(0);
   if (started == kCudaNoDevice)
-    return Error{ErrorCode::unsupported, "the CUDA driver sees no GPU (cuInit: no device)"};
+    return Error{ErrorCode::unsupported,
+                 "the CUDA driver sees no GPU (cuInit: no device); see CUDA_VISIBLE_DEVICES"};
   if (Status ok = driver.check(started, "cuInit", -1); !ok)
     return Error{ErrorCode::unsupported, ok.error().message};
   Status counted =

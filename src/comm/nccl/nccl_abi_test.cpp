@@ -6,7 +6,7 @@
 #include "comm/nccl/cuda_abi.hpp"
 #include "comm/nccl/nccl_library.hpp"
 
-#if __has_include(<nccl.h>)
+#if __has_include(<nccl.h>) && __has_include(<cuda_runtime.h>)
 #include <nccl.h>
 
 namespace peerscope {
