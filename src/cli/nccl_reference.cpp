@@ -143,6 +143,7 @@ std::vector<NcclWindow> nccl_windows(std::size_t elements, std::size_t width) {
   if (elements * width <= kCheckedWhole || elements <= kWindows * kWindowElements)
     return {{0, elements}};
   std::vector<NcclWindow> windows;
+  windows.reserve(kWindows);
   for (std::size_t i = 0; i < kWindows; ++i)
     windows.push_back({(elements - kWindowElements) * i / (kWindows - 1), kWindowElements});
   return windows;

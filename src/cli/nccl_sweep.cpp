@@ -42,13 +42,13 @@ class Sweep {
 
   Status run() {
     for (NcclRank& rank : ranks_.local()) {
-      const Status made = make_buffers(rank);
+      Status made = make_buffers(rank);
       if (!made) return made;
     }
     for (std::size_t at = 0; at < sizes_.size(); ++at) {
       for (const bool in_place : {false, true}) {
         if (in_place && !nccl_has_in_place(options_.kind)) continue;
-        const Status ok = run_size(sizes_[at], in_place, board_.places[at][in_place ? 1 : 0]);
+        Status ok = run_size(sizes_[at], in_place, board_.places[at][in_place ? 1 : 0]);
         if (!ok) {
           return Error{ok.error().code,
                        fmt::format("{} of {} bytes{}: {}", name(options_.kind), sizes_[at].bytes,
@@ -120,7 +120,7 @@ class Sweep {
 
   Status warm_up(const std::vector<NcclCall>& calls) {
     for (int i = 0; i < options_.warmup; ++i) {
-      const Status ok = ranks_.enqueue(calls);
+      Status ok = ranks_.enqueue(calls);
       if (!ok) return ok;
     }
     Status ok = ranks_.wait();
@@ -133,11 +133,11 @@ class Sweep {
 
   Status capture(const std::vector<NcclCall>& calls) {
     for (const NcclRank& rank : ranks_.local()) {
-      const Status ok = rank.device.begin_capture(rank.stream);
+      Status ok = rank.device.begin_capture(rank.stream);
       if (!ok) return ok;
     }
     for (int i = 0; i < options_.iterations; ++i) {
-      const Status ok = ranks_.enqueue(calls);
+      Status ok = ranks_.enqueue(calls);
       if (!ok) return ok;
     }
     for (std::size_t i = 0; i < buffers_.size(); ++i) {
@@ -154,7 +154,7 @@ class Sweep {
   Status launch_graphs() {
     for (std::size_t i = 0; i < buffers_.size(); ++i) {
       const NcclRank& rank = ranks_.local()[i];
-      const Status ok = rank.device.launch(buffers_[i].graph, rank.stream);
+      Status ok = rank.device.launch(buffers_[i].graph, rank.stream);
       if (!ok) return ok;
     }
     return Done{};
@@ -164,7 +164,7 @@ class Sweep {
     const bool graphs = options_.graph_launches > 0;
     const int turns = graphs ? options_.graph_launches : options_.iterations;
     for (int i = 0; i < turns; ++i) {
-      const Status ok = graphs ? launch_graphs() : ranks_.enqueue(calls);
+      Status ok = graphs ? launch_graphs() : ranks_.enqueue(calls);
       if (!ok) return ok;
     }
     return Done{};
@@ -173,7 +173,7 @@ class Sweep {
   Status record(CudaEvent RankBuffers::* event) {
     for (std::size_t i = 0; i < buffers_.size(); ++i) {
       const NcclRank& rank = ranks_.local()[i];
-      const Status ok = rank.device.record(buffers_[i].*event, rank.stream);
+      Status ok = rank.device.record(buffers_[i].*event, rank.stream);
       if (!ok) return ok;
     }
     return Done{};
@@ -206,7 +206,7 @@ class Sweep {
   // Each operation between two events of its own, enqueued without a pause; a line each.
   Status time_each(const NcclLengths& size, const std::vector<NcclCall>& calls) {
     const auto operations = static_cast<std::size_t>(options_.iterations);
-    const Status enough = make_pairs(operations * buffers_.size());
+    Status enough = make_pairs(operations * buffers_.size());
     if (!enough) return enough;
     if (!board_.barrier(worker_.processes))
       return Error{ErrorCode::peer_lost, "another rank has failed"};
@@ -219,7 +219,7 @@ class Sweep {
       if (ok) ok = record_pairs(op, &Pair::end);
       if (!ok) return ok;
     }
-    const Status ended = ranks_.wait();
+    Status ended = ranks_.wait();
     if (!ended) return ended;
     return write_pairs(size, first);
   }
@@ -231,7 +231,7 @@ class Sweep {
   Status make_pairs(std::size_t count) {
     while (pairs_.size() < count) {
       const CudaDevice& device = ranks_.local()[pairs_.size() % buffers_.size()].device;
-      const Status ok = device.make_current();
+      Status ok = device.make_current();
       if (!ok) return ok;
       Result<CudaEvent> begin = device.make_event();
       if (!begin) return begin.error();
@@ -245,7 +245,7 @@ class Sweep {
   Status record_pairs(std::size_t op, CudaEvent Pair::* event) {
     for (std::size_t i = 0; i < buffers_.size(); ++i) {
       const NcclRank& rank = ranks_.local()[i];
-      const Status ok = rank.device.record(pairs_[op * buffers_.size() + i].*event, rank.stream);
+      Status ok = rank.device.record(pairs_[op * buffers_.size() + i].*event, rank.stream);
       if (!ok) return ok;
     }
     return Done{};

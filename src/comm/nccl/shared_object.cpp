@@ -14,7 +14,8 @@ Result<SharedObject> SharedObject::open(const std::string& name) {
     return Error{ErrorCode::not_found, why != nullptr ? why : name + " cannot be loaded"};
   }
   const link_map* map = nullptr;
-  const bool known = dlinfo(object.handle_, RTLD_DI_LINKMAP, &map) == 0 && map != nullptr;
+  const bool known =
+      dlinfo(object.handle_, RTLD_DI_LINKMAP, static_cast<void*>(&map)) == 0 && map != nullptr;
   object.path_ = known && map->l_name[0] != '\0' ? map->l_name : name;
   return object;
 }
