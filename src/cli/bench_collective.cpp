@@ -1,5 +1,5 @@
 // peerscope bench all_reduce, all_gather, ...: a sweep over sizes on the host device, with
-// nccl-tests' flags and columns.
+// nccl-tests' flags and columns. With --backend nccl: bench_nccl.cpp.
 #include <atomic>
 #include <cmath>
 #include <csignal>
@@ -14,10 +14,12 @@
 #include <unistd.h>
 
 #include "base/units.hpp"
+#include "cli/bench_nccl.hpp"
 #include "cli/commands.hpp"
 #include "cli/measure.hpp"
 #include "cli/render.hpp"
 #include "cli/select.hpp"
+#include "comm/elements.hpp"
 #include "comm/half.hpp"
 #include "comm/host/host.hpp"
 #include "model/busbw.hpp"
@@ -30,7 +32,7 @@ struct SweepOptions {
   Kind kind = Kind::all_reduce;
   std::uint64_t least = 8, most = 32 << 20;
   double factor = 2;
-  int iterations = 20, warmup = 5, ranks = 2, check = 1;
+  int iterations = 20, warmup = 5, ranks = 0, check = 1;
   std::string dtype = "f32", algorithm = "auto", level = "detailed", backend = "host";
   std::int64_t keep_ns = 0;  // what earlier sweeps left behind goes at this age
   bool json = false;
@@ -347,10 +349,20 @@ int run_sweep(const SweepOptions& options) {
   return fine && wrong == 0 ? 0 : 1;
 }
 
-std::optional<std::string> fault(const SweepOptions& options) {
+std::optional<std::string> sizes_fault(const SweepOptions& options) {
   if (options.least > options.most || options.least == 0)
     return "-b must be at least 1 and at most -e";
   if (!(options.factor > 1)) return "-f must be larger than 1";
+  return std::nullopt;
+}
+
+std::optional<std::string> host_fault(const SweepOptions& options, const NcclOptions& nccl) {
+  if (options.ranks == 1) return "-g must be at least 2 on the host device";
+  if (options.iterations > kMostIterations)
+    return fmt::format("-n must be at most {} on the host device", kMostIterations);
+  const Dtype dtype = parse_dtype(options.dtype).value_or(Dtype::unknown);
+  if (!can_reduce(dtype)) return "on the host device -d is f32, f16, bf16 or i32";
+  if (asks_for_nccl(nccl)) return "an option that only NCCL has was given; add --backend nccl";
   if (options.algorithm != "auto" && !parse_algorithm(options.algorithm)) {
     return fmt::format(
         "there is no algorithm '{}'; write auto, direct, two_shot, ring, binary_tree, kary_tree or "
@@ -360,38 +372,79 @@ std::optional<std::string> fault(const SweepOptions& options) {
   return std::nullopt;
 }
 
+// nccl-tests' names of types are taken, too.
+std::string our_dtype(const std::string& given) {
+  constexpr std::pair<const char*, const char*> kNames[] = {
+      {"int8", "i8"},    {"uint8", "u8"},     {"int32", "i32"}, {"uint32", "u32"},
+      {"int64", "i64"},  {"uint64", "u64"},   {"half", "f16"},  {"float", "f32"},
+      {"double", "f64"}, {"bfloat16", "bf16"}};
+  for (const auto& [theirs, ours] : kNames) {
+    if (given == theirs) return ours;
+  }
+  return given;
+}
+
+std::string nccl_from(const SweepOptions& options, NcclOptions& nccl) {
+  if (options.algorithm != "auto") return "NCCL chooses the algorithm; see NCCL_ALGO";
+  nccl.kind = options.kind;
+  nccl.least = options.least;
+  nccl.most = options.most;
+  nccl.factor = options.factor;
+  nccl.iterations = options.iterations;
+  nccl.warmup = options.warmup;
+  nccl.ranks = options.ranks;
+  nccl.check = options.check;
+  nccl.dtype = parse_dtype(options.dtype).value_or(Dtype::unknown);
+  nccl.json = options.json;
+  return nccl_fault(nccl);
+}
+
+int refuse(const std::string& what) {
+  fmt::print(stderr, "peerscope bench: {}\n", what);
+  return 2;
+}
+
 template <Kind kKind>
 int bench_main(Args& args) {
   SweepOptions options;
+  NcclOptions nccl;
   options.kind = kKind;
   args.bytes("-b,--minbytes", options.least, "smallest size");
   args.bytes("-e,--maxbytes", options.most, "largest size");
   args.real("-f,--stepfactor", options.factor, 1, 1e6, "from one size to the next");
-  args.integer("-n,--iters", options.iterations, 1, kMostIterations, "measured iterations");
+  args.integer("-n,--iters", options.iterations, 1, 1'000'000, "measured iterations");
   args.integer("-w,--warmup_iters", options.warmup, 0, 100000, "iterations before");
-  args.integer("-g,--ngpus", options.ranks, 2, 64, "ranks; on the host device each is a process");
+  args.integer("-g,--ngpus", options.ranks, 0, 64,
+               "ranks; 0: two processes on the host device, all visible GPUs with NCCL");
   args.integer("-c,--check", options.check, 0, 1, "check every element");
-  args.choice("-d,--dtype,--datatype", options.dtype, {"f32", "f16", "bf16", "i32"},
-              "element type");
+  args.text("-d,--dtype,--datatype", options.dtype,
+            "element type: f32, f16, bf16, i32; nccl: also f64, i8, u8, u32, i64, u64");
   args.text("-a,--algo", options.algorithm,
             "auto, direct, two_shot, ring, binary_tree, kary_tree, balanced_tree");
-  args.choice("--backend", options.backend, {"host"}, "where ranks live");
+  args.choice("--backend", options.backend, {"host", "nccl"}, "where ranks live");
+  add_nccl_options(args, nccl);
   args.setting("-l,--level", "monitor.level");
   args.flag("--json", options.json, "print one JSON object");
   if (const auto status = args.parse()) return *status;
+  options.dtype = our_dtype(options.dtype);
+  if (const auto what = sizes_fault(options)) return refuse(*what);
+  if (options.backend == "nccl") {
+    const std::string what = nccl_from(options, nccl);
+    return what.empty() ? run_nccl_sweep(nccl) : refuse(what);
+  }
+  if (const auto what = host_fault(options, nccl)) return refuse(*what);
+  if (options.ranks == 0) options.ranks = 2;
   options.level = name(recording_level(args.config()));
   options.keep_ns = args.config().duration_ns("session.keep");
-  if (const auto what = fault(options)) {
-    fmt::print(stderr, "peerscope bench: {}\n", *what);
-    return 2;
-  }
   return run_sweep(options);
 }
 
 constexpr const char* kExamples =
     "  peerscope bench all_reduce -b 8 -e 1M -f 2 -g 4\n"
-    "  peerscope bench all_reduce -b 16K -e 16K -n 1000 --algo ring --json\n";
-constexpr const char* kExits = "1 a rank failed or values were wrong";
+    "  peerscope bench all_reduce -b 16K -e 16K -n 1000 --algo ring --json\n"
+    "  peerscope bench all_reduce --backend nccl -b 8 -e 64M   on all GPUs, from one process\n"
+    "  peerscope bench all_reduce --backend nccl -g 2 --processes -d bf16\n";
+constexpr const char* kExits = "or no GPU, driver or NCCL, 1 a rank failed or values were wrong";
 
 }  // namespace
 

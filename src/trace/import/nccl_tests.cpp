@@ -112,7 +112,7 @@ class Table {
       comment(line);
       return {};
     }
-    const std::vector<std::string> words = words_of(line);
+    const std::vector<std::string> words = words_of(line.substr(0, line.find('#')));
     const auto bytes = words.empty() ? std::nullopt : parse_real(words[0]);
     if (!bytes || words.size() < 7) {
       ++counts.skipped;  // other programs' output around the table

@@ -1,0 +1,36 @@
+// The collectives' sweep with NCCL: `peerscope bench all_reduce --backend nccl`, and what its parts share.
+#pragma once
+
+#include <string>
+
+#include "cli/args.hpp"
+#include "model/kinds.hpp"
+
+namespace peerscope {
+
+struct NcclOptions {
+  Kind kind = Kind::all_reduce;  // send: each rank to the next
+  std::uint64_t least = 8, most = 32 << 20;
+  double factor = 2;
+  int iterations = 20, warmup = 5, ranks = 0, check = 1;  // 0 ranks: all visible devices
+  Dtype dtype = Dtype::f32;
+  std::string op = "sum";
+  int root = 0, graph_launches = 0, rounds = 5, timeout_s = 120;
+  bool processes = false, pin = true, nvls = false, json = false;
+  std::string nccl_path, event_times;
+};
+
+inline constexpr int kMostNcclSizes = 64;
+inline constexpr int kMostNcclRanks = 64;
+inline constexpr int kMostNcclRounds = 64;
+
+// The flags that only NCCL has. After parse(), a sentence if they don't fit one another.
+void add_nccl_options(Args& args, NcclOptions& options);
+std::string nccl_fault(const NcclOptions& options);
+
+// True if one of add_nccl_options' flags is not at its default.
+bool asks_for_nccl(const NcclOptions& options);
+
+int run_nccl_sweep(const NcclOptions& options);  // the exit status
+
+}  // namespace peerscope

@@ -1,0 +1,223 @@
+// A libcuda.so.1 for tests: memory of the host, streams that work at once. It is strict where the real
+// one is: bounds of memory, a current context, waiting for a stream that is being captured.
+//
+//   FAKE_CUDA_DEVICES=N     how many there are (2)
+//   FAKE_CUDA_FAIL=cuName   this call fails with code 719
+//   FAKE_CUDA_HANG=1        streams never become empty
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <string_view>
+#include <vector>
+
+#include "comm/nccl/fake/stream.hpp"
+#include "record/ticks.hpp"
+
+// NOLINTBEGIN(readability-identifier-naming,readability-function-size): names and arguments are theirs
+namespace {
+
+using namespace peerscope;  // NOLINT(google-build-using-namespace): exports are global
+using Work = std::vector<std::function<void()>>;
+
+struct Stream {
+  bool capturing = false;
+  Work captured;
+};
+
+constexpr CudaResult kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201, kCapturing = 900,
+                     kLaunchFailure = 719;
+
+struct Driver {
+  char contexts[64] = {};  // their addresses are the contexts
+  CudaContext current = nullptr;
+  std::map<CudaPointer, std::size_t> memory;
+};
+
+Driver& driver() {
+  static Driver all;
+  return all;
+}
+
+int devices() {
+  const char* text = std::getenv("FAKE_CUDA_DEVICES");
+  return text != nullptr ? std::atoi(text) : 2;
+}
+
+CudaResult code_of(const char* call) {
+  const char* text = std::getenv("FAKE_CUDA_FAIL");
+  return text != nullptr && std::string_view(text) == call ? kLaunchFailure : kCudaSuccess;
+}
+
+bool inside(CudaPointer at, std::size_t bytes) {
+  auto after = driver().memory.upper_bound(at);
+  if (after == driver().memory.begin()) return false;
+  --after;
+  return at + bytes <= after->first + after->second;
+}
+
+void* host(CudaPointer at) {
+  return reinterpret_cast<void*>(at);  // NOLINT(performance-no-int-to-ptr)
+}
+
+template <class T, class Handle>
+T& as(Handle handle) {
+  return *reinterpret_cast<T*>(handle);
+}
+
+}  // namespace
+
+#define FAKE extern "C" __attribute__((visibility("default"))) CudaResult
+#define FAIL_IF_ASKED(call) \
+  if (code_of(call) != kCudaSuccess) return code_of(call)
+
+extern "C" __attribute__((visibility("default"))) void pscope_fake_enqueue(
+    CudaStreamHandle stream, const std::function<void()>& work) {
+  Stream& to = as<Stream>(stream);
+  if (to.capturing) {
+    to.captured.push_back(work);
+  } else {
+    work();
+  }
+}
+
+FAKE cuInit(unsigned) { return devices() == 0 ? kCudaNoDevice : code_of("cuInit"); }
+FAKE cuDriverGetVersion(int* version) {
+  *version = 13000;
+  return kCudaSuccess;
+}
+FAKE cuGetErrorName(CudaResult code, const char** text) {
+  *text = code == kLaunchFailure ? "CUDA_ERROR_LAUNCH_FAILED" : "CUDA_ERROR";
+  return kCudaSuccess;
+}
+FAKE cuGetErrorString(CudaResult code, const char** text) {
+  *text = code == kLaunchFailure ? "told to fail" : "wrong use of the fake";
+  return kCudaSuccess;
+}
+FAKE cuDeviceGetCount(int* count) {
+  *count = devices();
+  return code_of("cuDeviceGetCount");
+}
+FAKE cuDeviceGet(CudaDeviceHandle* device, int ordinal) {
+  *device = ordinal;
+  return ordinal < devices() ? kCudaSuccess : kInvalidValue;
+}
+FAKE cuDeviceGetName(char* name, int length, CudaDeviceHandle device) {
+  std::snprintf(name, static_cast<std::size_t>(length), "Fake GPU %d", device);
+  return kCudaSuccess;
+}
+FAKE cuDeviceGetPCIBusId(char* id, int length, CudaDeviceHandle device) {
+  std::snprintf(id, static_cast<std::size_t>(length), "0000:%02X:00.0", 0xA0 + device);
+  return kCudaSuccess;
+}
+FAKE cuDevicePrimaryCtxRetain(CudaContext* context, CudaDeviceHandle device) {
+  *context = reinterpret_cast<CudaContext>(&driver().contexts[device]);
+  return code_of("cuDevicePrimaryCtxRetain");
+}
+FAKE cuDevicePrimaryCtxRelease_v2(CudaDeviceHandle) { return kCudaSuccess; }
+FAKE cuCtxSetCurrent(CudaContext context) {
+  driver().current = context;
+  return kCudaSuccess;
+}
+FAKE cuCtxGetDevice(CudaDeviceHandle* device) {  // as NCCL asks it
+  if (driver().current == nullptr) return kInvalidContext;
+  *device = static_cast<int>(reinterpret_cast<char*>(driver().current) - driver().contexts);
+  return kCudaSuccess;
+}
+FAKE cuCtxSynchronize() { return driver().current != nullptr ? kCudaSuccess : kInvalidContext; }
+FAKE cuMemAlloc_v2(CudaPointer* memory, std::size_t bytes) {
+  FAIL_IF_ASKED("cuMemAlloc");
+  if (driver().current == nullptr) return kInvalidContext;
+  void* got = bytes > 0 ? std::malloc(bytes) : nullptr;
+  if (got == nullptr) return kOutOfMemory;
+  *memory = reinterpret_cast<CudaPointer>(got);
+  driver().memory[*memory] = bytes;
+  return kCudaSuccess;
+}
+FAKE cuMemFree_v2(CudaPointer memory) {
+  std::free(host(memory));
+  return driver().memory.erase(memory) == 1 ? kCudaSuccess : kInvalidValue;
+}
+FAKE cuMemcpyHtoD_v2(CudaPointer to, const void* from, std::size_t bytes) {
+  FAIL_IF_ASKED("cuMemcpyHtoD");
+  if (!inside(to, bytes)) return kInvalidValue;
+  std::memcpy(host(to), from, bytes);
+  return kCudaSuccess;
+}
+FAKE cuMemcpyDtoH_v2(void* to, CudaPointer from, std::size_t bytes) {
+  FAIL_IF_ASKED("cuMemcpyDtoH");
+  if (!inside(from, bytes)) return kInvalidValue;
+  std::memcpy(to, host(from), bytes);
+  return kCudaSuccess;
+}
+FAKE cuMemcpyDtoD_v2(CudaPointer to, CudaPointer from, std::size_t bytes) {
+  if (!inside(to, bytes) || !inside(from, bytes)) return kInvalidValue;
+  std::memmove(host(to), host(from), bytes);
+  return kCudaSuccess;
+}
+FAKE cuMemsetD8_v2(CudaPointer to, unsigned char byte, std::size_t count) {
+  if (!inside(to, count)) return kInvalidValue;
+  std::memset(host(to), byte, count);
+  return kCudaSuccess;
+}
+FAKE cuStreamCreate(CudaStreamHandle* stream, unsigned) {
+  *stream = reinterpret_cast<CudaStreamHandle>(new Stream);
+  return code_of("cuStreamCreate");
+}
+FAKE cuStreamDestroy_v2(CudaStreamHandle stream) {
+  delete &as<Stream>(stream);
+  return kCudaSuccess;
+}
+FAKE cuStreamQuery(CudaStreamHandle stream) {
+  FAIL_IF_ASKED("cuStreamQuery");
+  if (as<Stream>(stream).capturing) return kCapturing;
+  return std::getenv("FAKE_CUDA_HANG") != nullptr ? kCudaNotReady : kCudaSuccess;
+}
+FAKE cuStreamBeginCapture_v2(CudaStreamHandle stream, int) {
+  as<Stream>(stream).capturing = true;
+  return code_of("cuStreamBeginCapture");
+}
+FAKE cuStreamEndCapture(CudaStreamHandle stream, CudaGraphHandle* graph) {
+  Stream& from = as<Stream>(stream);
+  if (!from.capturing) return kCapturing;
+  from.capturing = false;
+  *graph = reinterpret_cast<CudaGraphHandle>(new Work(std::move(from.captured)));
+  from.captured.clear();
+  return kCudaSuccess;
+}
+FAKE cuGraphInstantiateWithFlags(CudaGraphExecHandle* exec, CudaGraphHandle graph,
+                                 unsigned long long) {
+  *exec = reinterpret_cast<CudaGraphExecHandle>(new Work(as<Work>(graph)));
+  return code_of("cuGraphInstantiate");
+}
+FAKE cuGraphLaunch(CudaGraphExecHandle exec, CudaStreamHandle) {
+  for (const auto& work : as<Work>(exec)) work();
+  return code_of("cuGraphLaunch");
+}
+FAKE cuGraphDestroy(CudaGraphHandle graph) {
+  delete &as<Work>(graph);
+  return kCudaSuccess;
+}
+FAKE cuGraphExecDestroy(CudaGraphExecHandle exec) {
+  delete &as<Work>(exec);
+  return kCudaSuccess;
+}
+FAKE cuEventCreate(CudaEventHandle* event, unsigned) {
+  *event = reinterpret_cast<CudaEventHandle>(new std::uint64_t(0));
+  return code_of("cuEventCreate");
+}
+FAKE cuEventDestroy_v2(CudaEventHandle event) {
+  delete &as<std::uint64_t>(event);
+  return kCudaSuccess;
+}
+FAKE cuEventRecord(CudaEventHandle event, CudaStreamHandle) {
+  as<std::uint64_t>(event) = clock_ns(CLOCK_MONOTONIC);
+  return code_of("cuEventRecord");
+}
+FAKE cuEventElapsedTime(float* ms, CudaEventHandle begin, CudaEventHandle end) {
+  const std::uint64_t from = as<std::uint64_t>(begin), to = as<std::uint64_t>(end);
+  if (from == 0 || to < from) return kInvalidValue;
+  *ms = static_cast<float>(to - from) / 1e6F;
+  return kCudaSuccess;
+}
+// NOLINTEND(readability-identifier-naming,readability-function-size)

@@ -1,0 +1,14 @@
+// What the fake NCCL gives the fake CUDA to do: at once, or when the graph that is being captured is
+// launched.
+#pragma once
+
+#include <functional>
+
+#include "comm/nccl/cuda_abi.hpp"
+
+namespace peerscope {
+
+inline constexpr const char* kFakeEnqueue = "pscope_fake_enqueue";
+using FakeEnqueue = void (*)(CudaStreamHandle stream, const std::function<void()>& work);
+
+}  // namespace peerscope
