@@ -2,7 +2,7 @@
 """bench/gpu/run.py BUNDLE OUT.json: everything that needs GPUs, measured in one go of under ten minutes.
 
 BUNDLE is what `./dev bundle` made. Needs PyTorch with NCCL and two GPUs, and a C compiler. bench/gpu/report.py OUT.json makes
-docs/benchmarks/gpu.md of it. Stages, all by default: facts, driver, torch, accuracy, lost, ddp, stopped.
+docs/benchmarks/gpu.md of it. Stages: see STAGES.
 """
 import argparse
 import json
@@ -16,8 +16,8 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-STAGES = ["facts", "driver", "torch", "accuracy", "lost", "ddp", "stopped"]
-MASK_WITH_CHANNELS, MASK_HOST = 2 | 4 | 64, 2 | 4
+STAGES = ["facts", "ddp", "stopped", "accuracy", "lost", "levels", "driver", "torch"]
+MASK_WITH_CHANNELS = 2 | 4 | 64  # Coll, P2p, KernelCh: as ours with everything exact
 
 
 def parse():
@@ -64,7 +64,6 @@ class Bench:
             every[level] = {**ours, "PEERSCOPE_LEVEL": level}
         every["exact"] = {**ours, "PEERSCOPE_LEVEL": "detailed", "PEERSCOPE_OVERHEAD__BUDGET": "100 %"}
         every["null, channels"] = {**null, "NULL_PROFILER_MASK": str(MASK_WITH_CHANNELS)}
-        every["null, host events"] = {**null, "NULL_PROFILER_MASK": str(MASK_HOST)}
         wanted = [name for name in self.args.conditions.split(";") if name]
         return {name: env for name, env in every.items() if not wanted or name in wanted}
 
@@ -97,9 +96,9 @@ class Bench:
             "devices": self.peerscope("devices").stdout,
         }
 
-    def rounds(self, what, measure):
+    def rounds(self, what, measure, left_out):
         """Each condition once a round, from another one on each time."""
-        conditions = self.conditions()
+        conditions = {name: env for name, env in self.conditions().items() if name not in left_out}
         names = list(conditions)
         rows = []
         for number in range(self.args.rounds):
@@ -146,25 +145,34 @@ class Bench:
             if status != 0:
                 self.say(f"torch: status {status}")
             return rows
-        self.rounds("torch", measure)
+        self.rounds("torch", measure, ["exact", "null, channels", "null, host events"])
         server.stdin.close()
         said = server.stdout.read()
         server.wait()
         self.results["torch"].update(said=said[-1000:], info=json.loads(self.peerscope("info", trace, "--json").stdout))
 
     def driver(self):
+        """nccl-tests' way, without Python: one process, two GPUs."""
         def measure(environment):
             rows = []
+            env = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
             for operation in ("all_reduce", "sendrecv"):
-                answer = subprocess.run([self.p, "bench", operation, "--backend", "nccl", "-g", "2", "-b", "8", "-e", "64M", "-f", "16", "-n", "1000", "-w", "20",
-                                         "--rounds", "3", "-c", "0", "--json"], env={**os.environ, **environment}, capture_output=True, text=True)
+                answer = subprocess.run([self.p, "bench", operation, "--backend", "nccl", "-g", "2", "-b", "8", "-e", "8M", "-f", "64", "-n", "5000", "-w", "20",
+                                         "--rounds", "1", "-c", "0", "--json"], env=env, capture_output=True, text=True, timeout=60)
                 if answer.returncode != 0:
                     self.say(f"driver: {answer.stderr.strip()[-300:]}")
                     continue
                 for row in json.loads(answer.stdout)["rows"]:
-                    rows.append({"operation": operation, "bytes": row["bytes"], "graph": False, "us": row["us"]["median"], "least_us": row["us"]["min"]})
+                    us = [place["time_us"] for place in (row, row["in_place"]) if place]
+                    rows.append({"operation": operation, "bytes": row["bytes"], "graph": False, "us": sum(us) / len(us), "least_us": min(us)})
             return rows
-        self.rounds("driver", measure)
+        self.rounds("driver", measure, [])
+
+    def levels(self):
+        """Within one process: what levels cost against level off."""
+        trace, done = self.recorded_run("levels", "detailed", "levels", "--peerscope", self.p)
+        rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"operation"')]
+        self.results["levels"] = {"status": done.returncode, "rows": rows, "stderr": done.stderr[-1500:]}
 
     def recorded_run(self, name, level, *workload, env=None):
         trace = self.work / f"{name}.pscope"

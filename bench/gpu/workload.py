@@ -9,6 +9,7 @@ Modes, all through torch.distributed and NCCL:
   collectives   all_reduce and send/recv by size: time of each operation, back to back, as JSON lines
   decode        160 all_reduces of 16 KB a token, a matrix product between: tokens a second
   suite         both, eager, then as CUDA graphs
+  levels        all_reduce, send/recv and decode, while --peerscope changes the level again and again: the paired cost of each
   events        all_reduces by size, each between two CUDA events: their durations by the operation's number
   many          as many small all_reduces as --count says
   ddp           a training loop: products, then buckets of gradients; --delay-rank, --delay-us, --steps
@@ -26,7 +27,7 @@ import traceback
 
 def parse(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", choices=["serve", "collectives", "decode", "suite", "events", "many", "ddp"])
+    parser.add_argument("mode", choices=["serve", "collectives", "decode", "suite", "levels", "events", "many", "ddp"])
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--graph", action="store_true", help="replay CUDA graphs")
     parser.add_argument("--most", type=int, default=64 << 20, help="largest size, bytes")
@@ -40,6 +41,8 @@ def parse(arguments=None):
     parser.add_argument("--seconds", type=float, default=1.0, help="events: for each size")
     parser.add_argument("--spawn", action="store_true", help="serve: ranks are programs of their own, not forked")
     parser.add_argument("--limit", type=int, default=300, help="seconds after which a rank ends itself")
+    parser.add_argument("--peerscope", default="peerscope", help="levels: the command")
+    parser.add_argument("--cycles", type=int, default=12)
     parser.add_argument("--pids", help="write the ranks' process ids to this file")
     return parser.parse_args(arguments)
 
@@ -144,10 +147,12 @@ class Rank:
 
     def collectives(self):
         torch, args = self.torch, self.args
-        sizes = [size for size in (8, 4096, 32768, 524288, 8 << 20, 64 << 20) if size <= args.most]
+        sizes = [size for size in (8, 32768, 524288, 8 << 20, 64 << 20) if size <= args.most]
         for name in ("all_reduce", "sendrecv"):
             for size in sizes:
                 call, an_operation = self.operation(name, self.tensor(size)), 1
+                if name == "sendrecv" and size in (32768, 8 << 20):
+                    continue
                 if args.graph:
                     if name != "all_reduce" or size > 1 << 20:
                         continue
@@ -189,6 +194,33 @@ class Rank:
         us = [self.timed(step, args.tokens) for _ in range(args.batches)]
         self.say(operation="decode", bytes=16384, graph=args.graph, us=sum(us) / len(us), least_us=min(us), times=args.tokens)
 
+    def levels(self):
+        """Blocks of 40 ms, the levels in turn, rank 0 sets them: what one level costs is a ratio within a process."""
+        torch, args = self.torch, self.args
+        weights = torch.randn(4096, 4096, dtype=torch.bfloat16, device=self.device)
+        state = torch.randn(1, 4096, dtype=torch.bfloat16, device=self.device)
+        small = self.operation("all_reduce", self.tensor(16384))
+
+        def token():
+            for _ in range(160):
+                torch.matmul(state, weights)
+                small()
+        rows = [("all_reduce", size, self.operation("all_reduce", self.tensor(size))) for size in (8, 32768, 524288)]
+        rows += [("sendrecv", size, self.operation("sendrecv", self.tensor(size))) for size in (8, 524288)]
+        rows += [("decode", 16384, token)]
+        for name, size, call in rows:
+            for _ in range(5):
+                call()
+            times = max(2, int(args.batch_ms * 1000 / max(self.agree(self.timed(call, 10)), 1)))
+            for cycle in range(args.cycles):
+                order = ["off", "basic", "detailed", "comprehensive"]
+                for level in order[cycle % 4:] + order[:cycle % 4]:
+                    if self.rank == 0:
+                        subprocess.run([args.peerscope, "level", level], stdout=subprocess.DEVNULL, check=True)
+                    self.agree(0)
+                    call()
+                    self.say(operation=name, bytes=size, cycle=cycle, level=level, us=self.timed(call, times))
+
     def events(self):
         """Durations by the GPU's own events. A spin in front: nothing waits for the host."""
         torch, args = self.torch, self.args
@@ -200,7 +232,7 @@ class Rank:
             going = True
             while going:
                 pairs = []
-                torch.cuda._sleep(2_000_000)
+                torch.cuda._sleep(3_000_000)
                 for _ in range(50):
                     first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
                     first.record()
@@ -247,6 +279,10 @@ def run_rank(args):
     faulthandler.dump_traceback_later(max(1, args.limit - 2))
     rank = Rank(args)
     getattr(rank, args.mode)()
+    if args.mode == "suite":  # NCCL waits for ever for graphs that were captured on a communicator
+        rank.torch.cuda.synchronize()
+        sys.stdout.flush()
+        os._exit(0)
     rank.dist.destroy_process_group()
 
 
