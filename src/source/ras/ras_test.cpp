@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "source/ras/client.hpp"
+#include "source/ras/judge.hpp"
 #include "source/ras/reports_for_test.hpp"
 #include "source/ras/server_for_test.hpp"
 
@@ -255,6 +256,39 @@ TEST(RasText, OfNccl224HasOneCountForAllCollectives) {
   EXPECT_EQ(report->communicators[0].groups[0].collective, "any");
   ASSERT_EQ(report->communicators[0].missing.size(), 2u);
   EXPECT_EQ(report->communicators[0].missing[1].rank.rank, 7);
+}
+
+std::vector<std::string> sentences(const Result<Report>& report) {
+  std::vector<std::string> all;
+  for (const Finding& finding : judge(*report)) all.push_back(finding.sentence);
+  return all;
+}
+
+TEST(RasJudge, NamesTheMissingRankFirstAndThenWhoIsBehind) {
+  const auto report = parse_report(report_json(three_ranks(117), missing_json(3, true), 1));
+  EXPECT_THAT(sentences(report),
+              ElementsAre("Rank 3 of communicator 0xd4cb1d3d6d1cf2a1 does not answer (GPU 3 (NVML "
+                          "5), process 4003 on 10.0.0.1).",
+                          "Communicator 0xd4cb1d3d6d1cf2a1: rank 2 is behind by 3: 117 launched of "
+                          "all_reduce, 120 by 2 others."));
+  EXPECT_EQ(judge(*report)[0].subject.rank, 3);
+  EXPECT_EQ(judge(*report)[1].subject.operation, "all_reduce");
+}
+
+TEST(RasJudge, OfTextItNamesWhatTextNames) {
+  const auto all = sentences(parse_report(kTextTrouble));
+  EXPECT_THAT(all, testing::Contains("Process 4007 on 10.0.0.1 (GPU 6,7 (NVML 4,5)) is considered "
+                                     "dead."));
+  EXPECT_THAT(
+      all, testing::Contains("Communicator 0xd4cb1d3d6d1cf2a1: 2 ranks (3, 4) are behind by 3: 117 "
+                             "launched of all_reduce, 120 by 5 others."));
+  EXPECT_THAT(all, testing::Contains(HasSubstr("Rank 5 of communicator 0xd4cb1d3d6d1cf2a1 reports "
+                                               "an error: Remote process error")));
+}
+
+TEST(RasJudge, AHealthyJobHasNoFindings) {
+  EXPECT_TRUE(judge(*parse_report(report_json(three_ranks()))).empty());
+  EXPECT_TRUE(judge(*parse_report(kTextWell)).empty());
 }
 
 }  // namespace
