@@ -111,6 +111,7 @@ TEST_F(NvmlMachine, WhatIsNotSupportedIsUnknownAndNotZero) {
   EXPECT_FALSE(gpu.nvlink.tx);
   EXPECT_EQ(why(gpu, "power"), "nvmlDeviceGetPowerUsage: not supported by this device (NVML 3)");
   EXPECT_THAT(why(gpu, "nvlink_tx_bytes"), HasSubstr("field 138: not supported"));
+  EXPECT_THAT(why(gpu, "nvlink_rate"), HasSubstr("no link counters"));
   EXPECT_THAT(reading.xids_unknown, HasSubstr("nvmlDeviceRegisterEvents"));
 }
 

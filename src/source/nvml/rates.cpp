@@ -90,6 +90,20 @@ GpmRates rates_of(const GpmMetrics& metrics, unsigned links) {
   return rates;
 }
 
+const char* why_no_rate(bool second, bool counting, const DeviceReading& reading) {
+  if (!second) return "a rate needs two readings";
+  if (counting) return "a counter was reset between two readings";
+  bool supported = false;
+  bool active = false;
+  for (const LinkReading& link : reading.links) {
+    supported = supported || link.tx || link.rx;
+    active = active || link.active.value_or(false);
+  }
+  if (!active) return "no link is active";
+  return supported ? "the link counters read 0 on all links, and the performance monitor gives none"
+                   : "there are no link counters, and the performance monitor gives none";
+}
+
 void add_metric(GpmMetrics& metrics, unsigned id) {
   GpmMetric& metric = metrics.metrics[metrics.count++];
   metric.id = id;
@@ -180,11 +194,7 @@ void add_link_rates(const DeviceReading* before, double seconds, const GpmRates*
       reading.nvlink = sum_of_links(reading, RateSource::gpm);
   }
   if (reading.nvlink.source != RateSource::none || reading.links.empty()) return;
-  note_absent(reading, "nvlink_rate",
-              before == nullptr ? "a rate needs two readings"
-              : !counting ? "the link counters read 0 on all links, and the performance monitor "
-                            "gives none"
-                          : "a counter was reset between two readings");
+  note_absent(reading, "nvlink_rate", why_no_rate(before != nullptr, counting, reading));
 }
 
 }  // namespace peerscope::nvml

@@ -1,4 +1,5 @@
 // The functions carry NVML's own names, so that the same file is libnvidia-ml.so.1 for the command:
+// hang=1 never comes back from nvmlInit.
 //   FAKE_NVML="gpus=2 init=9 fields=3 counters=zero gpm=0 width=8 xid=79"
 #include "source/nvml/fake/fake_nvml.hpp"
 
@@ -6,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
+#include <thread>
 
 namespace peerscope::nvml {
 namespace {
@@ -14,6 +16,7 @@ void apply(FakeNvml& fake, const std::string& key, const std::string& value) {
   const int number = std::atoi(value.c_str());
   if (key == "gpus") fake.gpus.resize(static_cast<std::size_t>(number));
   if (key == "init") fake.init = number;
+  if (key == "hang") fake.hang = number != 0;
   if (key == "fields") fake.fields = number;
   if (key == "questions") fake.questions = number;
   if (key == "gpm") fake.gpm = number != 0;
@@ -114,6 +117,7 @@ using namespace peerscope::nvml;  // the functions below are NVML's
 #define FAKE extern "C" __attribute__((visibility("default"))) Code
 
 FAKE nvmlInit_v2() {
+  while (fake_nvml().hang) std::this_thread::sleep_for(std::chrono::seconds(1));
   if (fake_nvml().init == kSuccess) ++fake_nvml().inits;
   return fake_nvml().init;
 }

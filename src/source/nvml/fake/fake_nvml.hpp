@@ -29,6 +29,7 @@ struct FakeGpu {
 
 struct FakeNvml {
   Code init = kSuccess;
+  bool hang = false;
   std::vector<FakeGpu> gpus = std::vector<FakeGpu>(2);
   Code fields = kSuccess;     // of each field of a link
   Code questions = kSuccess;  // of all that is asked of a device beyond its name and links
