@@ -1,6 +1,7 @@
 #include "analyze/machine.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace peerscope {
 namespace {
@@ -58,17 +59,24 @@ DeviceSummary begin_device(const DeviceReading& reading) {
   return sum;
 }
 
+// "NV18" times the speed of a link. All links of a device are of one speed.
+std::optional<double> nvlink_bandwidth(const DeviceReading& from, const std::string& path) {
+  if (path.rfind("NV", 0) != 0) return std::nullopt;
+  const double links = std::strtod(path.c_str() + 2, nullptr);
+  for (const LinkReading& link : from.links) {
+    if (link.active.value_or(false) && link.speed_bytes_per_s)
+      return links * *link.speed_bytes_per_s;
+  }
+  return std::nullopt;
+}
+
 std::vector<PathSummary> paths_of(const MachineReading& reading) {
   std::vector<PathSummary> paths;
   for (const DevicePair& pair : reading.pairs) {
     PathSummary path{pair.from, pair.to, pair.path, {}};
     for (const DeviceReading& device : reading.devices) {
-      if (device.index != pair.from) continue;
-      for (const LinkReading& link : device.links) {
-        if (link.remote_device == pair.to && link.active.value_or(false) && link.speed_bytes_per_s)
-          path.bandwidth_bytes_per_s =
-              path.bandwidth_bytes_per_s.value_or(0) + *link.speed_bytes_per_s;
-      }
+      if (device.index == pair.from)
+        path.bandwidth_bytes_per_s = nvlink_bandwidth(device, pair.path);
     }
     paths.push_back(std::move(path));
   }

@@ -37,7 +37,7 @@ struct DeviceSummary {
 struct PathSummary {  // one direction
   int from = 0, to = 0;
   std::string path;
-  std::optional<double> bandwidth_bytes_per_s;  // of direct NVLinks together
+  std::optional<double> bandwidth_bytes_per_s;  // of the NVLinks together
 };
 
 struct MachineSummary {

@@ -12,7 +12,6 @@
 #include "cli/commands.hpp"
 #include "cli/stop.hpp"
 #include "source/nvml/machine.hpp"
-#include "trace/json_fields.hpp"
 
 namespace peerscope {
 namespace {
@@ -38,7 +37,8 @@ void print(const MachineReading& now, const MachineReading& before, const Device
   const std::vector<Finding> findings = judge_machine(now, &before);
   if (options.json) {
     const nlohmann::json json = devices_json(now, findings);
-    fmt::print("{}\n", options.watch ? dump_json(json) : json.dump(2));
+    constexpr auto kReplace = nlohmann::json::error_handler_t::replace;
+    fmt::print("{}\n", json.dump(options.watch ? -1 : 2, ' ', false, kReplace));
   } else {
     const Style style = terminal_style();
     if (options.watch && style.colour) fmt::print("\x1b[H\x1b[2J");

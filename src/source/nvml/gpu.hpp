@@ -58,6 +58,7 @@ std::optional<T> ask(DeviceReading& reading, std::string_view metric, const char
 void read_fixed(const Api& api, const std::string& sysfs, Gpu& gpu);
 void read_state(const Api& api, const Gpu& gpu, DeviceReading& reading);
 void read_pcie(const Api& api, const Gpu& gpu, DeviceReading& reading);
+void read_pcie_rate(const Api& api, const Gpu& gpu, DeviceReading& reading);  // takes 40 ms
 void read_links(const Api& api, Gpu& gpu, DeviceReading& reading);
 
 void open_gpm(const Api& api, Gpu& gpu);

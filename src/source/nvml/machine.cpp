@@ -47,12 +47,14 @@ const char* path_word(unsigned level) {
   }
 }
 
-// Links of `from` that lead to `to`: directly, or through switches that both hang on.
-unsigned links_between(const DeviceReading& from, const DeviceReading& to) {
-  const auto to_switch = [](const DeviceReading& device) {
+// Links of `from` that lead to `to`: directly, or through switches that both hang on. A virtual machine
+// may not see what is at the other end: then the driver's word that NVLink connects the two will do.
+unsigned links_between(const DeviceReading& from, const DeviceReading& to, const DevicePair& pair) {
+  const auto to_switch = [&](const DeviceReading& device) {
     return static_cast<unsigned>(
-        std::count_if(device.links.begin(), device.links.end(), [](const LinkReading& link) {
-          return link.active.value_or(false) && link.remote_type == "switch";
+        std::count_if(device.links.begin(), device.links.end(), [&](const LinkReading& link) {
+          const bool hidden = link.remote_type.empty() && pair.nvlink == "ok";
+          return link.active.value_or(false) && (link.remote_type == "switch" || hidden);
         }));
   };
   const auto direct = static_cast<unsigned>(
@@ -178,8 +180,11 @@ DeviceReading read_gpu(const Api& api, Gpu& gpu) {
   read_links(api, gpu, reading);
   const std::int64_t now_ns = clock_now_ns(CLOCK_MONOTONIC);
   const auto gpm = sample_gpm(api, gpu, now_ns, reading);
-  if (gpm && (gpm->pcie_tx || gpm->pcie_rx))
+  if (gpm && (gpm->pcie_tx || gpm->pcie_rx)) {
     reading.pcie.rate = {gpm->pcie_tx, gpm->pcie_rx, RateSource::gpm};
+  } else if (!gpu.gpm || gpu.before) {  // the performance monitor's first reading has no rate
+    read_pcie_rate(api, gpu, reading);
+  }
   add_link_rates(gpu.before ? &*gpu.before : nullptr,
                  static_cast<double>(now_ns - gpu.before_ns) / 1e9, gpm ? &*gpm : nullptr, reading);
   gpu.before = reading;
@@ -241,7 +246,7 @@ MachineReading Machine::read() {
     const auto at = [&](int index) -> const DeviceReading& {
       return out.devices[static_cast<std::size_t>(index)];
     };
-    if (const unsigned links = links_between(at(pair.from), at(pair.to)); links > 0)
+    if (const unsigned links = links_between(at(pair.from), at(pair.to), pair); links > 0)
       pair.path = fmt::format("NV{}", links);
   }
   read_xids(state_->api, state_->events, state_->gpus, out);

@@ -253,6 +253,21 @@ TEST_F(NvmlMachine, APairSaysItsPathAndWhatPeersMayDo) {
   EXPECT_EQ(machine->read().pairs[0].path, "SYS");
 }
 
+TEST_F(NvmlMachine, APathByNvlinkIsOneWhereTheOtherEndIsHidden) {
+  fake_nvml().remotes = false;
+  const auto machine = open();
+  EXPECT_EQ(machine->read().pairs[0].path, "NV2");
+}
+
+TEST_F(NvmlMachine, PcieIsAskedOfTheDriverWhereThePerformanceMonitorDoesNotKnow) {
+  fake_nvml().gpm_pcie = kNotSupported;
+  const auto machine = open();
+  const DeviceReading gpu = second_reading(*machine).devices[0];
+  EXPECT_EQ(gpu.nvlink.source, RateSource::gpm);
+  EXPECT_EQ(gpu.pcie.rate.source, RateSource::driver);
+  EXPECT_EQ(gpu.pcie.rate.tx, 1e6);
+}
+
 TEST_F(NvmlMachine, EachFailureToOpenIsOneSentence) {
   fake_nvml().init = kDriverNotLoaded;
   EXPECT_THAT(open_error(fake_api()), HasSubstr("the NVIDIA driver is not loaded"));

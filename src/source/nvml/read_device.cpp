@@ -101,16 +101,19 @@ void read_pcie(const Api& api, const Gpu& gpu, DeviceReading& reading) {
                              api.pcie_width, device);
   pcie.replays = ask<unsigned>(reading, "pcie_replays", "nvmlDeviceGetPcieReplayCounter",
                                api.pcie_replays, device);
-  if (gpu.gpm) return;  // it knows without waiting 20 ms for each direction
+}
+
+void read_pcie_rate(const Api& api, const Gpu& gpu, DeviceReading& reading) {
   const auto bytes = [&](const char* metric, unsigned direction) -> std::optional<double> {
     const auto kb = ask<unsigned>(reading, metric, "nvmlDeviceGetPcieThroughput",
-                                  api.pcie_throughput, device, direction);
+                                  api.pcie_throughput, gpu.handle, direction);
     if (!kb) return std::nullopt;
     return *kb * 1e3;
   };
-  pcie.rate.tx = bytes("pcie_tx", kPcieTx);
-  pcie.rate.rx = bytes("pcie_rx", kPcieRx);
-  if (pcie.rate.tx || pcie.rate.rx) pcie.rate.source = RateSource::driver;
+  Rate& rate = reading.pcie.rate;
+  rate.tx = bytes("pcie_tx", kPcieTx);
+  rate.rx = bytes("pcie_rx", kPcieRx);
+  if (rate.tx || rate.rx) rate.source = RateSource::driver;
 }
 
 }  // namespace peerscope::nvml

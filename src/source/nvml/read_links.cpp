@@ -139,24 +139,32 @@ std::optional<std::uint64_t> ask_one_field(const Api& api, Device device, Field 
   return number(value);
 }
 
+LinkReading& fixed_link(DeviceReading& fixed, unsigned number) {
+  for (LinkReading& link : fixed.links) {
+    if (link.link == number) return link;
+  }
+  fixed.links.emplace_back().link = number;
+  return fixed.links.back();
+}
+
 }  // namespace
 
 void read_links(const Api& api, Gpu& gpu, DeviceReading& reading) {
-  const unsigned most = static_cast<unsigned>(std::min<std::uint64_t>(
-      ask_one_field(api, gpu.handle, kLinkCount).value_or(kLinksMax), kLinksMax));
+  const auto count = ask_one_field(api, gpu.handle, kLinkCount);
+  const auto most =
+      static_cast<unsigned>(std::min<std::uint64_t>(count.value_or(kLinksMax), kLinksMax));
   const auto common_speed = ask_one_field(api, gpu.handle, kLinkSpeedCommon);
-  gpu.fixed.links.resize(std::min<std::size_t>(gpu.fixed.links.size(), most));
   reading.links.clear();
   for (unsigned number = 0; number < most; ++number) {
     unsigned state = 0;
     const Code code =
         api.link_state == nullptr ? kFunctionNotFound : api.link_state(gpu.handle, number, &state);
-    if (code != kSuccess) {  // no such link, and none after it
+    if (code != kSuccess) {
       if (number == 0) note_absent(reading, "nvlink", "nvmlDeviceGetNvLinkState", code);
-      break;
+      if (count) continue;
+      break;  // nobody says how many there are: none after this one
     }
-    if (number >= gpu.fixed.links.size()) gpu.fixed.links.emplace_back().link = number;
-    LinkReading& fixed = gpu.fixed.links[number];
+    LinkReading& fixed = fixed_link(gpu.fixed, number);
     if (state == 1 && !fixed.version && fixed.remote_pci_bus_id.empty())
       read_remote(api, gpu.handle, reading, fixed);
     LinkReading link = fixed;

@@ -160,10 +160,12 @@ FAKE nvmlDeviceGetNvLinkVersion(Device, unsigned, unsigned* out) {
   return kSuccess;
 }
 FAKE nvmlDeviceGetNvLinkRemotePciInfo_v2(Device device, unsigned, PciInfo* out) {
+  if (!fake_nvml().remotes) return kNotSupported;
   bus_id(out, (index_of(device) + 1) % fake_nvml().gpus.size());
   return kSuccess;
 }
 FAKE nvmlDeviceGetNvLinkRemoteDeviceType(Device, unsigned, unsigned* out) {
+  if (!fake_nvml().remotes) return kNotSupported;
   *out = 0;
   return kSuccess;
 }
@@ -201,7 +203,8 @@ FAKE nvmlGpmMetricsGet(GpmMetrics* metrics) {
   const Device device = sample_of(metrics->first)->device;
   if (metrics->version != 1 || device == nullptr) return 2;
   for (unsigned i = 0; i < metrics->count; ++i) {
-    metrics->metrics[i].code = kSuccess;
+    const bool pcie = metrics->metrics[i].id < kGpmLinksRx;
+    metrics->metrics[i].code = pcie ? fake_nvml().gpm_pcie : kSuccess;
     metrics->metrics[i].value = gpm_value(device, metrics->metrics[i].id);
   }
   return kSuccess;

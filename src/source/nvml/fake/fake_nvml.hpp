@@ -34,7 +34,9 @@ struct FakeNvml {
   Code fields = kSuccess;     // of each field of a link
   Code questions = kSuccess;  // of all that is asked of a device beyond its name and links
   bool gpm = true;
-  double gpm_mib = 1000.0;  // a link and direction; in all: times the links
+  Code gpm_pcie = kSuccess;  // of its PCIe metrics
+  bool remotes = true;       // says what is at the other end of a link
+  double gpm_mib = 1000.0;   // a link and direction; in all: times the links
   std::vector<std::pair<unsigned, unsigned long long>>
       xids;                                   // device, number: taken by the next wait
   int inits = 0, shutdowns = 0, samples = 0;  // that are open
