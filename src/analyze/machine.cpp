@@ -119,10 +119,38 @@ void MachineTally::add(const MachineReading& reading) {
     if (summary_.xids.size() < kMostXids) summary_.xids.push_back(xid);
   }
   summary_.paths = paths_of(reading);
+  judge(reading);
+  before_ = reading;
+}
+
+void MachineTally::judge(const MachineReading& reading) {
   MachineReading whole = reading;
   whole.xids = summary_.xids;
-  summary_.findings = judge_machine(whole, &*first_);
-  before_ = reading;
+  const std::vector<Finding> now = judge_machine(whole, &*first_);
+  const auto same = [](const Finding& a, const Finding& b) {
+    const auto xid = [](const Finding& f) { return f.kind == "xid" ? f.evidence[0].second : 0; };
+    return a.kind == b.kind && a.subject.device == b.subject.device && xid(a) == xid(b);
+  };
+  for (Seen& seen : seen_) {
+    const auto found = std::find_if(now.begin(), now.end(), [&](const Finding& finding) {
+      return same(finding, seen.finding);
+    });
+    seen.in_a_row = found == now.end() ? 0 : seen.in_a_row + 1;
+    if (found != now.end()) seen.finding = *found;
+    seen.sure = seen.sure || seen.in_a_row >= 2;
+  }
+  for (const Finding& finding : now) {
+    const bool known = std::any_of(seen_.begin(), seen_.end(),
+                                   [&](const Seen& seen) { return same(finding, seen.finding); });
+    // A link that was idle takes a moment to come to its generation: one look is no proof.
+    if (!known) seen_.push_back({finding, 1, finding.kind != "pcie_generation"});
+  }
+  summary_.findings.clear();
+  for (const Seen& seen : seen_) {
+    if (seen.sure) summary_.findings.push_back(seen.finding);
+  }
+  std::stable_sort(summary_.findings.begin(), summary_.findings.end(),
+                   [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
 }
 
 }  // namespace peerscope

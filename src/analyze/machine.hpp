@@ -60,8 +60,17 @@ class MachineTally {
   [[nodiscard]] const MachineSummary& summary() const { return summary_; }
 
  private:
+  void judge(const MachineReading& reading);
+
+  // What was ever wrong stays said, in its latest words.
+  struct Seen {
+    Finding finding;
+    unsigned in_a_row = 0;
+    bool sure = false;
+  };
   MachineSummary summary_;
   std::optional<MachineReading> first_, before_;
+  std::vector<Seen> seen_;
 };
 
 // What is wrong, in sentences: the worst first. With an earlier reading: what rose since then.

@@ -172,5 +172,33 @@ TEST(MachineTally, KeepsWhatHappenedInBetween) {
   EXPECT_EQ(sum.paths[0].bandwidth_bytes_per_s, 50e9);
 }
 
+TEST(MachineTally, WhatWasWrongInBetweenStaysSaid) {
+  MachineTally tally;
+  tally.add(reading_of({healthy(0)}));
+  DeviceReading hot = healthy(0);
+  hot.clock_reasons = 0x40;
+  hot.pcie.width = 8;
+  tally.add(reading_of({hot}, 1));
+  tally.add(reading_of({healthy(0)}, 2));
+  std::vector<std::string> kinds;
+  for (const Finding& finding : tally.summary().findings) kinds.push_back(finding.kind);
+  EXPECT_THAT(kinds, ElementsAre("pcie_width", "clocks_held_down"));
+}
+
+TEST(MachineTally, AGenerationIsJudgedByTwoLooksInARow) {
+  DeviceReading busy = healthy(0);
+  busy.clock_reasons = 0;
+  busy.utilisation_percent = 90;  // and still Gen1
+  MachineTally tally;
+  tally.add(reading_of({busy}, 0));
+  EXPECT_THAT(tally.summary().findings, IsEmpty());
+  tally.add(reading_of({healthy(0)}, 1));
+  tally.add(reading_of({busy}, 2));
+  EXPECT_THAT(tally.summary().findings, IsEmpty());
+  tally.add(reading_of({busy}, 3));
+  ASSERT_THAT(tally.summary().findings, SizeIs(1));
+  EXPECT_EQ(tally.summary().findings[0].kind, "pcie_generation");
+}
+
 }  // namespace
 }  // namespace peerscope
