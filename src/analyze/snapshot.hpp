@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "analyze/aggregates.hpp"
+#include "analyze/machine.hpp"
 #include "model/finding.hpp"
 #include "model/op.hpp"
 #include "model/process_state.hpp"
@@ -101,7 +102,8 @@ struct Snapshot {
   std::vector<CallSiteView> call_sites;  // the most frequent first
   std::vector<EventView> events;         // the last ones, oldest first
   TraceView trace;
-  double overhead_fraction = 0.0;  // of the monitor itself, over all processes
+  std::shared_ptr<const MachineSummary> machine;  // null: nobody reads the GPUs
+  double overhead_fraction = 0.0;                 // of the monitor itself, over all processes
   std::uint64_t lost = 0, dropped = 0, delivered = 0;
   std::vector<Finding> findings;
 };

@@ -16,6 +16,8 @@ extern const Command kQueryCommand;
 extern const Command kExportCommand;
 extern const Command kImportCommand;
 extern const Command kMergeCommand;
+extern const Command kDevicesCommand;
+extern const Command kRasCommand;
 extern const Command kLevelCommand;
 extern const Command kConfigCommands[];
 extern const int kConfigCommandCount;

@@ -21,6 +21,7 @@ std::vector<const Command*> all_commands() {
                                        &kInfoCommand,         &kQueryCommand,
                                        &kExportCommand,       &kImportCommand,
                                        &kMergeCommand,        &kLevelCommand,
+                                       &kDevicesCommand,      &kRasCommand,
                                        &kBenchTraceCommand,   &kBenchNcclCallbackCommand,
                                        &kBenchRecordCommand,  &kBenchDeliveryCommand,
                                        &kBenchOverheadCommand};

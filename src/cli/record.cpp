@@ -89,6 +89,7 @@ int record_main(Args& args) {
   watch.collect.sessions = *sessions;
   watch.collect.on_attach = attach_control(config);
   watch.recording = *recording;
+  watch.machine = machine_options(config);
   Monitor monitor(watch);
   follow(monitor, **recording, options);
   monitor.poll();

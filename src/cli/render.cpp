@@ -94,20 +94,6 @@ std::string evidence_text(const std::string& key, double value) {
   return words + " " + figure;
 }
 
-std::string finding_text(const Finding& finding, const Style& style) {
-  const std::size_t width = static_cast<std::size_t>(std::max(style.width, 40)) - 5;
-  std::string out = "  " + paint(style, colour_of(finding.severity), mark(finding.severity)) + " " +
-                    paint(style, "1", wrap(finding.sentence, width, "    ")) + "\n";
-  std::string evidence;
-  for (const auto& [key, value] : finding.evidence)
-    evidence += (evidence.empty() ? "" : " · ") + evidence_text(key, value);
-  evidence += fmt::format("{}confidence {:.0f} %", evidence.empty() ? "" : " · ",
-                          finding.confidence * 100.0);
-  out += "    " + paint(style, "2", wrap(evidence, width, "    ")) + "\n";
-  if (!finding.action.empty()) out += "    → " + wrap(finding.action, width - 2, "      ") + "\n";
-  return out;
-}
-
 std::string comm_name(const Snapshot& snapshot, std::uint64_t id) {
   for (const CommView& comm : snapshot.communicators) {
     if (comm.id == id && !comm.name.empty()) return comm.name;
@@ -151,6 +137,20 @@ std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t
     line.erase(line.find_last_not_of(' ') + 1);
     out += (r == 0 ? paint(style, "2", line) : line) + "\n";
   }
+  return out;
+}
+
+std::string finding_text(const Finding& finding, const Style& style) {
+  const std::size_t width = static_cast<std::size_t>(std::max(style.width, 40)) - 5;
+  std::string out = "  " + paint(style, colour_of(finding.severity), mark(finding.severity)) + " " +
+                    paint(style, "1", wrap(finding.sentence, width, "    ")) + "\n";
+  std::string evidence;
+  for (const auto& [key, value] : finding.evidence)
+    evidence += (evidence.empty() ? "" : " · ") + evidence_text(key, value);
+  evidence += fmt::format("{}confidence {:.0f} %", evidence.empty() ? "" : " · ",
+                          finding.confidence * 100.0);
+  out += "    " + paint(style, "2", wrap(evidence, width, "    ")) + "\n";
+  if (!finding.action.empty()) out += "    → " + wrap(finding.action, width - 2, "      ") + "\n";
   return out;
 }
 
@@ -375,9 +375,9 @@ std::string sessions_table(const Snapshot& snapshot, const Style& style) {
 
 std::string report(const Snapshot& snapshot, const Style& style) {
   std::string out = verdict(snapshot, style) + "\n";
-  for (const std::string& part :
-       {in_flight_table(snapshot, style), operations_table(snapshot, style),
-        ranks_table(snapshot, style), pairs_matrix(snapshot, style)}) {
+  for (const std::string& part : {in_flight_table(snapshot, style),
+                                  operations_table(snapshot, style), ranks_table(snapshot, style),
+                                  pairs_matrix(snapshot, style), machine_table(snapshot, style)}) {
     if (!part.empty()) out += part + "\n";
   }
   return out + details(snapshot, style) + monitor_line(snapshot);

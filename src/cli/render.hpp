@@ -21,6 +21,7 @@ std::size_t columns(const std::string& text);
 std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left,
                   const Style& style);
 
+std::string finding_text(const Finding& finding, const Style& style);
 std::string verdict(const Snapshot& snapshot, const Style& style);  // findings, or that all is well
 std::string operations_table(const Snapshot& snapshot,
                              const Style& style);                        // per operation and size
@@ -29,6 +30,8 @@ std::string pairs_matrix(const Snapshot& snapshot, const Style& style);  // band
 std::string in_flight_table(const Snapshot& snapshot, const Style& style);
 std::string details(const Snapshot& snapshot,
                     const Style& style);  // phases, call sites, metrics, if there are any
+// The GPUs over the run; "" where nobody could read them.
+std::string machine_table(const Snapshot& snapshot, const Style& style);  // devices_text.cpp
 std::string monitor_line(const Snapshot& snapshot);  // what the monitor itself cost and missed
 std::string sessions_table(const Snapshot& snapshot, const Style& style);
 

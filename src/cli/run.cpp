@@ -107,6 +107,7 @@ int run_main(Args& args) {
   watch_options.collect.sessions = {session};
   watch_options.collect.on_attach = attach_control(config);
   watch_options.recording = recording;
+  watch_options.machine = machine_options(config);
   MonitorThread monitor(watch_options);
   const int status = wait_for(child);
   const auto snapshot = monitor.stop();

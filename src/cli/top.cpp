@@ -67,6 +67,7 @@ int top_main(Args& args) {
   stop_on_interrupt();
   MonitorOptions watch_options = monitor_options(args.config());
   watch_options.collect.sessions = *sessions;
+  watch_options.machine = machine_options(args.config());
   Monitor monitor(watch_options);
   monitor.poll();
   if (options.once) {

@@ -88,6 +88,10 @@ constexpr KeySpec kSchema[] = {
  "NCCL's operations, by its profiler interface. A plugin that NCCL_PROFILER_PLUGIN names already is taken along."},
 {"source.cuda", boolean, "true", 0, 0, "", "", kAtStart, "",
  "Copies between devices and known kernels of collectives, by CUPTI. Left out where CUDA_INJECTION64_PATH is taken."},
+{"source.nvml", boolean, "true", 0, 0, "", "", kAtStart, "",
+ "This machine's GPUs, their links, errors and XIDs, read once a second by NVML beside a session that is watched."},
+{"source.nvml_library", text, "", 0, 0, "", "", kAtStart, "",
+ "NVML's libnvidia-ml.so.1; empty: where the system looks for libraries."},
 
 {"session.keep", duration, "10 min", 0, kYear, "s", "", kAtStart, "",
  "Age at which demo, run and bench remove sessions that are not live."},

@@ -152,12 +152,6 @@ json aggregates_json(const Snapshot& snapshot) {
   return out;
 }
 
-std::string time_text(std::int64_t real_ns) {
-  const std::time_t seconds = real_ns / 1'000'000'000;
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(seconds),
-                     real_ns / 1'000'000 % 1000);
-}
-
 json to_json(const ProcessView& p, std::int64_t real_offset_ns) {
   return {{"pid", p.pid},
           {"name", p.name},
@@ -247,6 +241,12 @@ json details_json(const Snapshot& snapshot) {
 
 }  // namespace
 
+std::string time_text(std::int64_t real_ns) {
+  const std::time_t seconds = real_ns / 1'000'000'000;
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(seconds),
+                     real_ns / 1'000'000 % 1000);
+}
+
 json to_json(const Finding& finding) {
   const auto number = [](const std::optional<int>& value) {
     return value ? json(*value) : json(nullptr);
@@ -319,6 +319,7 @@ json to_json(const Snapshot& snapshot) {
     totals["bytes"] = bytes;
     totals["errors"] = errors;
   }
+  out["machine"] = snapshot.machine ? to_json(*snapshot.machine) : json(nullptr);
   out["trace"] = nullptr;
   if (const TraceView& trace = snapshot.trace; !trace.path.empty()) {
     out["trace"] = {{"path", trace.path},

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "analyze/machine.hpp"
 #include "analyze/snapshot.hpp"
 
 namespace peerscope {
@@ -13,5 +14,9 @@ namespace peerscope {
 nlohmann::json to_json(const Finding& finding);
 nlohmann::json to_json(const InFlight& entry, const Snapshot& snapshot);
 nlohmann::json to_json(const Snapshot& snapshot);
+nlohmann::json to_json(const XidEvent& xid);
+nlohmann::json to_json(const MachineSummary& machine);  // machine_json.cpp
+
+std::string time_text(std::int64_t real_ns);  // "2026-01-02T03:04:05.678Z"
 
 }  // namespace peerscope

@@ -92,6 +92,17 @@ void add_processes(const std::vector<ProcessStatus>& processes, Snapshot& snapsh
   if (life_ns > 0) snapshot.overhead_fraction = cost_ns / life_ns;
 }
 
+// What is good to know and no trouble is left to `peerscope devices`.
+void add_machine(std::shared_ptr<const MachineSummary> machine, Snapshot& snapshot) {
+  snapshot.machine = std::move(machine);
+  if (!snapshot.machine) return;
+  for (const Finding& finding : snapshot.machine->findings) {
+    if (finding.severity != Severity::info) snapshot.findings.push_back(finding);
+  }
+  std::stable_sort(snapshot.findings.begin(), snapshot.findings.end(),
+                   [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
+}
+
 std::string budget(const ControlState& control) {
   if (control.detail_budget_ppm > kMillion) return "unlimited";
   return format_percent(control.detail_budget_ppm / 1e6);
@@ -103,7 +114,8 @@ Monitor::Monitor(const MonitorOptions& options)
     : aggregator_(options.aggregate),
       collector_(options.collect, *this),
       options_(options),
-      detect_(options.detect) {}
+      detect_(options.detect),
+      machine_(options.machine ? std::make_unique<MachineSampler>(*options.machine) : nullptr) {}
 
 std::int64_t Monitor::horizon_ns() const {
   if (collector_.process_count() == 0 || collector_.any_live()) return monotonic_ns();
@@ -120,6 +132,7 @@ std::uint64_t Monitor::poll() {
 
 void Monitor::finish() {
   collector_.finish();
+  if (machine_) machine_->stop();
   if (options_.recording) options_.recording->finish(collector_, *snapshot());
 }
 
@@ -218,6 +231,7 @@ std::shared_ptr<const Snapshot> Monitor::snapshot() {
   }
   if (options_.recording) snapshot->trace = options_.recording->view();
   snapshot->findings = detect(*snapshot, detect_);
+  if (machine_) add_machine(machine_->latest(), *snapshot);
   return snapshot;
 }
 

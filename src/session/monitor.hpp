@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "analyze/aggregate.hpp"
@@ -13,6 +14,7 @@
 #include "analyze/histogram.hpp"
 #include "analyze/snapshot.hpp"
 #include "collect/collector.hpp"
+#include "session/machine_sampler.hpp"
 #include "session/published.hpp"
 
 namespace peerscope {
@@ -28,6 +30,7 @@ struct MonitorOptions {
   bool phases = true, call_sites = true, events = true;  // keep them at all
   std::uint8_t least_severity = PSCOPE_SEVERITY_TRACE;   // of events that are kept
   std::int64_t publish_every_ns = 100'000'000;           // MonitorThread
+  std::optional<nvml::MachineOptions> machine;           // read the GPUs of this machine, too
   std::shared_ptr<Recording> recording;  // where to write all that is read; null: nowhere
 };
 
@@ -77,6 +80,7 @@ class Monitor final : private Sink {
   std::map<PhaseKey, Histogram> phases_;          // at most max_details
   std::map<PhaseKey, std::uint64_t> call_sites_;  // at most max_details
   std::deque<EventView> events_;                  // the last max_events
+  std::unique_ptr<MachineSampler> machine_;       // null: nobody asked for it
 };
 
 // A Monitor on a thread of its own. Any thread may take the latest Snapshot, without a lock and

@@ -59,6 +59,24 @@ TraceProcess process_of(const ProcessStatus& status, const ProcessView& view) {
   return process;
 }
 
+void add_machine(const MachineSummary& machine, TraceMeta& meta) {
+  for (const DeviceSummary& device : machine.devices) {
+    meta.devices.push_back(
+        {0, static_cast<std::uint16_t>(device.index), device.name, device.uuid, device.pci_bus_id});
+  }
+  for (const PathSummary& path : machine.paths) {
+    TraceLink link;
+    link.from = static_cast<std::uint16_t>(path.from);
+    link.to = static_cast<std::uint16_t>(path.to);
+    link.type = path.path;
+    link.bandwidth_bytes_per_s = path.bandwidth_bytes_per_s.value_or(-1);
+    link.source = "nvml";
+    meta.links.push_back(std::move(link));
+  }
+  if (!machine.driver_version.empty())
+    meta.versions.push_back({"nvidia driver", machine.driver_version, ""});
+}
+
 }  // namespace
 
 TraceHost this_host() {
@@ -170,6 +188,7 @@ TraceMeta Recording::meta_of(const Collector& collector, const Snapshot& snapsho
   meta.settings = options_.settings;
   meta.versions.push_back({"peerscope", PSCOPE_VERSION, ""});
   meta.versions.push_back({"kernel", meta.hosts[0].os, ""});
+  if (snapshot.machine) add_machine(*snapshot.machine, meta);
   meta.overhead_fraction = snapshot.overhead_fraction;
   meta.lost = snapshot.lost;
   meta.dropped = snapshot.dropped;

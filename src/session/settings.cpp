@@ -110,6 +110,13 @@ TraceSettings trace_settings(const Config& config) {
   return settings;
 }
 
+std::optional<nvml::MachineOptions> machine_options(const Config& config) {
+  if (!config.boolean("source.nvml")) return std::nullopt;
+  nvml::MachineOptions options;
+  options.library = config.text("source.nvml_library");
+  return options;
+}
+
 Level recording_level(const Config& config) {
   if (!config.boolean("monitor.enabled")) return Level::off;
   return parse_level(config.text("monitor.level")).value_or(Level::detailed);

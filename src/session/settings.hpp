@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "collect/control.hpp"
@@ -24,6 +25,9 @@ struct TraceSettings {
 MonitorOptions monitor_options(const Config& config);  // sessions and dirs are left to the caller
 DetectOptions detect_options(const Config& config);
 TraceSettings trace_settings(const Config& config);
+
+// NVML, unless source.nvml is false.
+std::optional<nvml::MachineOptions> machine_options(const Config& config);
 
 // How much processes record that we start: monitor.level, or off without monitor.enabled.
 Level recording_level(const Config& config);

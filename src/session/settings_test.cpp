@@ -72,6 +72,14 @@ TEST(Settings, BuiltInThresholdsAreThoseOfTheDetectors) {
   EXPECT_DOUBLE_EQ(from.overhead_budget, own.overhead_budget);
 }
 
+TEST(Settings, NvmlIsReadUnlessItIsLeftOut) {
+  const auto built_in = machine_options(Config());
+  ASSERT_TRUE(built_in);
+  EXPECT_EQ(built_in->library, nvml::MachineOptions{}.library);
+  EXPECT_EQ(machine_options(configured("[source]\nnvml_library = '/x.so'"))->library, "/x.so");
+  EXPECT_FALSE(machine_options(configured("[source]\nnvml = false")));
+}
+
 TEST(Settings, TheSchemaKnowsEveryOperationAndLevel) {
   for (unsigned kind = 0; kind < 32; ++kind) {
     const std::string text(name(static_cast<Kind>(kind)));

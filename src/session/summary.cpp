@@ -152,6 +152,37 @@ void json_fields(Io& io, X& x, const Aggregates*) {
   io("ranks", x.ranks);
 }
 template <class Io, class X>
+void json_fields(Io& io, X& x, const RateSummary*) {
+  io("bytes", x.bytes), io("seconds", x.seconds), io("peak_bytes_per_s", x.peak_bytes_per_s);
+}
+template <class Io, class X>
+void json_fields(Io& io, X& x, const DeviceSummary*) {
+  io("index", x.index), io("name", x.name), io("uuid", x.uuid), io("pci_bus_id", x.pci_bus_id);
+  io("trouble", x.trouble), io("nvlink_source", x.nvlink_source), io("pcie_source", x.pcie_source);
+  io("nvlink_tx", x.nvlink_tx), io("nvlink_rx", x.nvlink_rx), io("pcie_tx", x.pcie_tx);
+  io("pcie_rx", x.pcie_rx), io("pcie_generation_max", x.pcie_generation_max);
+  io("pcie_width_min", x.pcie_width_min), io("pcie_max_generation", x.pcie_max_generation);
+  io("pcie_max_width", x.pcie_max_width), io("links", x.links);
+  io("links_active_min", x.links_active_min), io("clock_reasons", x.clock_reasons);
+  io("power_w_max", x.power_w_max), io("temperature_c_max", x.temperature_c_max);
+  io("errors_risen", x.errors_risen);
+}
+template <class Io, class X>
+void json_fields(Io& io, X& x, const PathSummary*) {
+  io("from", x.from), io("to", x.to), io("path", x.path);
+  io("bandwidth_bytes_per_s", x.bandwidth_bytes_per_s);
+}
+template <class Io, class X>
+void json_fields(Io& io, X& x, const XidEvent*) {
+  io("device", x.device), io("xid", x.xid), io("at_ns", x.at_ns), io("at_real_ns", x.at_real_ns);
+}
+template <class Io, class X>
+void json_fields(Io& io, X& x, const MachineSummary*) {
+  io("missing", x.missing), io("driver_version", x.driver_version), io("readings", x.readings);
+  io("reading_ns", x.reading_ns), io("devices", x.devices), io("paths", x.paths);
+  io("xids", x.xids), io("findings", x.findings);
+}
+template <class Io, class X>
 void json_fields(Io& io, X& x, const Snapshot*) {
   io("now_ns", x.now_ns), io("real_offset_ns", x.real_offset_ns), io("processes", x.processes);
   io("in_flight", x.in_flight), io("communicators", x.communicators), io("metrics", x.metrics);
@@ -163,6 +194,7 @@ void json_fields(Io& io, X& x, const Snapshot*) {
 std::string to_summary(const Snapshot& snapshot) {
   nlohmann::json json = JsonWriter::value(snapshot);
   if (snapshot.aggregates) json["aggregates"] = JsonWriter::value(*snapshot.aggregates);
+  if (snapshot.machine) json["machine"] = JsonWriter::value(*snapshot.machine);
   return dump_json(json);
 }
 
@@ -177,6 +209,11 @@ Result<Snapshot> parse_summary(std::string_view text) {
     auto aggregates = std::make_shared<Aggregates>();
     reader("aggregates", *aggregates);
     snapshot.aggregates = std::move(aggregates);
+  }
+  if (json.contains("machine") && problem.empty()) {
+    auto machine = std::make_shared<MachineSummary>();
+    reader("machine", *machine);
+    snapshot.machine = std::move(machine);
   }
   if (!problem.empty()) return Error{ErrorCode::corrupt, "the stored " + problem};
   return snapshot;

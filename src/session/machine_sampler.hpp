@@ -1,0 +1,36 @@
+// Reads the machine's GPUs once a second on a thread of its own, beside a session that is watched.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "analyze/machine.hpp"
+#include "source/nvml/machine.hpp"
+
+namespace peerscope {
+
+// Never waited for but in stop(), and there not for long: a driver may take seconds to open, or hang.
+class MachineSampler {
+ public:
+  static constexpr std::int64_t kIntervalNs = 1'000'000'000;
+  static constexpr std::int64_t kPatienceNs = 3'000'000'000;
+
+  explicit MachineSampler(const nvml::MachineOptions& options,
+                          std::int64_t interval_ns = kIntervalNs,
+                          std::int64_t patience_ns = kPatienceNs);
+  ~MachineSampler();
+  MachineSampler(const MachineSampler&) = delete;
+  MachineSampler& operator=(const MachineSampler&) = delete;
+
+  // Null until the first reading. Any thread.
+  [[nodiscard]] std::shared_ptr<const MachineSummary> latest() const;
+  // Takes a last reading and ends the thread. One that hangs in the driver is left to itself.
+  void stop();
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+  std::int64_t patience_ns_;  // in stop()
+};
+
+}  // namespace peerscope
