@@ -106,6 +106,9 @@ Monitor::Monitor(const MonitorOptions& options)
       detect_(options.detect) {}
 
 std::int64_t Monitor::horizon_ns() const {
+  for (const auto& feeder : options_.feeders) {
+    if (feeder->live()) return monotonic_ns();
+  }
   if (collector_.process_count() == 0 || collector_.any_live()) return monotonic_ns();
   return collector_.last_activity_ns();
 }
@@ -113,6 +116,7 @@ std::int64_t Monitor::horizon_ns() const {
 std::uint64_t Monitor::poll() {
   aggregator_.advance(horizon_ns());
   const std::uint64_t records = collector_.poll();
+  for (const auto& feeder : options_.feeders) feeder->poll(*this);
   if (options_.recording && options_.recording->tick(monotonic_ns()))
     options_.recording->store(collector_, *snapshot());
   return records;
@@ -217,7 +221,10 @@ std::shared_ptr<const Snapshot> Monitor::snapshot() {
     if (event.pid < snapshot->processes.size()) event.pid = snapshot->processes[event.pid].pid;
   }
   if (options_.recording) snapshot->trace = options_.recording->view();
+  for (const auto& feeder : options_.feeders) feeder->add_to(*snapshot);
   snapshot->findings = detect(*snapshot, detect_);
+  for (const auto& feeder : options_.feeders) feeder->add_findings(*snapshot);
+  order(snapshot->findings);
   return snapshot;
 }
 

@@ -13,6 +13,7 @@
 #include "analyze/histogram.hpp"
 #include "analyze/snapshot.hpp"
 #include "collect/collector.hpp"
+#include "session/feeder.hpp"
 #include "session/published.hpp"
 
 namespace peerscope {
@@ -29,6 +30,7 @@ struct MonitorOptions {
   std::uint8_t least_severity = PSCOPE_SEVERITY_TRACE;   // of events that are kept
   std::int64_t publish_every_ns = 100'000'000;           // MonitorThread
   std::shared_ptr<Recording> recording;  // where to write all that is read; null: nowhere
+  std::vector<std::shared_ptr<Feeder>> feeders;
 };
 
 // One thread at a time. For a thread of its own see MonitorThread.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/units.hpp"
+#include "source/exllama/ops.hpp"
 
 namespace peerscope::exllama {
 namespace {
@@ -38,7 +39,12 @@ std::string missing_in_words(const Waiting& waiting) {
                      waiting.guess ? " (if all take part)" : "");
 }
 
-Finding base_of(const Waiting* waiting, const std::string& context) {
+void set_subject(Finding& out, int device, std::uint32_t devices) {
+  out.subject.device = device;
+  out.subject.rank = rank_of(devices, device);
+}
+
+Finding base_of(const Waiting* waiting, const std::string& context, std::uint32_t devices) {
   Finding out;
   out.kind = "hang";
   out.severity = Severity::critical;
@@ -50,14 +56,15 @@ Finding base_of(const Waiting* waiting, const std::string& context) {
   if (waiting == nullptr) return out;
   out.subject.operation = std::string(name(waiting->kind));
   if (std::popcount(waiting->missing) == 1)
-    out.subject.device = out.subject.rank = std::countr_zero(waiting->missing);
+    set_subject(out, std::countr_zero(waiting->missing), devices);
   if (waiting->guess) out.confidence = 0.7;
   out.since_ns = waiting->since_ns;
   return out;
 }
 
-Finding hang(const Waiting& waiting, const std::string& context, std::int64_t now_ns) {
-  Finding out = base_of(&waiting, context);
+Finding hang(const Waiting& waiting, const std::string& context, std::uint32_t devices,
+             std::int64_t now_ns) {
+  Finding out = base_of(&waiting, context, devices);
   const auto age_ns = static_cast<double>(now_ns - waiting.since_ns);
   out.sentence =
       fmt::format("{} {} been in {} for {} (host clock); {}.", devices_in_words(waiting.there),
@@ -71,7 +78,8 @@ Finding hang(const Waiting& waiting, const std::string& context, std::int64_t no
 
 Finding time_out(const Tracker& tracker, const std::string& context) {
   const std::vector<Waiting>& waiting = tracker.waiting();
-  Finding out = base_of(waiting.empty() ? nullptr : waiting.data(), context);
+  Finding out =
+      base_of(waiting.empty() ? nullptr : waiting.data(), context, tracker.totals().devices);
   out.sentence = "ExLlamaV3 has given up waiting (sync_timeout is set): ";
   out.sentence +=
       waiting.empty()
@@ -100,7 +108,7 @@ void straggler(const Tracker& tracker, const std::string& context, std::vector<F
   if (mean.ns < kLeastLatenessNs || waiting < kLeastWaitingShare) return;
   Finding found;
   found.kind = "straggler";
-  found.subject.rank = found.subject.device = worst;
+  set_subject(found, worst, totals.devices);
   found.subject.communicator = context;
   found.subject.operation = "all_reduce";
   found.sentence = fmt::format(
@@ -207,7 +215,7 @@ std::vector<Finding> findings(const Tracker& tracker, const std::string& context
   if (tracker.totals().timeout) out.push_back(time_out(tracker, context));
   for (const Waiting& waiting : tracker.waiting()) {
     if (!tracker.totals().timeout && now_ns - waiting.since_ns >= hang_ns)
-      out.push_back(hang(waiting, context, now_ns));
+      out.push_back(hang(waiting, context, tracker.totals().devices, now_ns));
   }
   straggler(tracker, context, out);
   return out;

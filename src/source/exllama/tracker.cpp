@@ -33,7 +33,7 @@ void add_time(Share& share, double ns, std::uint64_t collective) {
 }  // namespace
 
 bool Observed::timed() const {
-  bool all = devices != 0 && release.known();
+  bool all = devices != 0;
   each(devices, [&](int device) { all = all && arrival[at(device)].known(); });
   return all;
 }
@@ -139,8 +139,8 @@ void Tracker::deliver(const Pending& job, bool timed) {
   out.devices = job.job.devices;
   out.all_devices = totals_.devices;
   out.dtype = layout_.wire_dtype && job.job.wire == 1 ? Dtype::f16 : Dtype::bf16;
+  out.release = release_;
   if (timed) {
-    out.release = release_;
     each(out.devices, [&](int device) {
       out.arrival[at(device)] = arrival_of(device, base_least_ + job.begin);
     });
@@ -207,8 +207,8 @@ void Tracker::add_epochs(Epochs& epochs, std::uint32_t epoch,
       if (kind == Kind::broadcast && epochs.most_stages > 0)
         out.least_bytes = (epochs.most_stages - 1) * kBroadcastStageBytes + 1;
       if (kind == Kind::broadcast && epochs.most_stages == 0) out.most_bytes = kLlMostBytes;
+      out.release = now();
       if (timed) {
-        out.release = now();
         out.arrival = epochs.arrival;
         for (int device = 0; device < kMaxDevices; ++device) {
           if (out.arrival[at(device)].known()) out.devices |= bit(device);

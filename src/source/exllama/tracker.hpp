@@ -40,7 +40,7 @@ struct Observed {
   // after the first, at least and at most.
   int last = -1;
   std::int64_t late_least_ns = 0, late_most_ns = 0;
-  [[nodiscard]] bool timed() const;  // all arrivals and the release are bounded
+  [[nodiscard]] bool timed() const;  // all arrivals are bounded
 };
 
 // What is open at the last sample: somebody is there and somebody is not, or the sum is under way.
