@@ -13,6 +13,7 @@ extern const Command kSessionsCommand;
 extern const Command kRecordCommand;
 extern const Command kInfoCommand;
 extern const Command kExllamaCommand;
+extern const Command kDoctorSourcesCommand;
 extern const Command kQueryCommand;
 extern const Command kExportCommand;
 extern const Command kImportCommand;
