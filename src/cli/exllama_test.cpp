@@ -118,6 +118,26 @@ TEST(ExllamaCommand, NamesWhoIsMissingInAHang) {
   EXPECT_THAT(unbroken(ran.out), HasSubstr("GPU 1 is missing"));
 }
 
+TEST(ExllamaCommand, SaysInWhatAJobDiedThatLeftItsFilesBehind) {
+  const TestDir dir;
+  const pid_t child = fork();
+  if (child == 0) {  // so that it alone has the file mapped
+    FakeContext context(dir.path(), newest());
+    context.push(8192, 0b111);
+    context.pop();
+    context.arrive(2);
+    kill(getpid(), SIGKILL);
+  }
+  waitpid(child, nullptr, 0);
+  const Ran ran = run(fmt::format("--dir {} --seconds 0.2", dir.path()));
+  EXPECT_EQ(ran.status, 0);
+  EXPECT_THAT(unbroken(ran.out), HasSubstr("GPU 2 in all_reduce 8 KB: GPUs 0 and 1 are missing"));
+  const json out =
+      json::parse(run(fmt::format("--dir {} --seconds 0.2 --json", dir.path())).out)["contexts"][0];
+  EXPECT_TRUE(out["left_behind"]);
+  EXPECT_EQ(out["findings"][0]["kind"], "process_died");
+}
+
 TEST(ExllamaCommand, SaysWhatItDoesNotReadAndWhatThereIsNot) {
   const TestDir dir;
   const Ran nothing = run(fmt::format("--dir {}", dir.path()));

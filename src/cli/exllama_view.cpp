@@ -18,11 +18,28 @@ using namespace exllama;
 
 std::int64_t now_ns() { return static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC)); }
 
+// Nobody has it mapped and nothing moved. (Another container's processes are not to be seen, but move.)
+bool left_behind(const WatchedContext& watched) {
+  return watched.mappers.processes.empty() && watched.summary.rows().empty();
+}
+
+std::vector<Finding> findings_of(const WatchedContext& watched) {
+  const Tracker* tracker = watched.sampler->tracker();
+  const std::string name = name_of(watched.found.path);
+  if (left_behind(watched)) {
+    Finding found = death(*tracker, name);
+    if (watched.mappers.unreadable > 0) found.confidence = 0.7;  // one of those may have it
+    return {found};
+  }
+  return findings(*tracker, name, now_ns());
+}
+
 std::string process_line(const Mappers& mappers) {
   if (mappers.processes.empty()) {
     return mappers.unreadable == 0
-               ? "no process has it mapped: left behind by a job that was killed"
-               : "which processes have it mapped is unknown: other users' cannot be read";
+               ? "no process that can be seen here has it mapped"
+               : fmt::format("no process that can be looked at has it mapped; {} cannot",
+                             mappers.unreadable);
   }
   std::string out;
   for (const Mapper& mapper : mappers.processes) {
@@ -126,7 +143,7 @@ void print(const WatchedContext& watched, const Style& style) {
     return;
   }
   Snapshot snapshot;
-  snapshot.findings = findings(*tracker, name_of(watched.found.path), now_ns());
+  snapshot.findings = findings_of(watched);
   const ContextTotals& totals = tracker->totals();
   if (!snapshot.findings.empty()) {
     fmt::print("{}\n", verdict(snapshot, style));
@@ -235,6 +252,7 @@ json to_json(const WatchedContext& watched) {
               {"processes", processes_json(watched.mappers)},
               {"layout", nullptr},
               {"error", watched.ended.empty() ? json(nullptr) : json(watched.ended)},
+              {"left_behind", left_behind(watched)},
               {"ended", watched.sampler->file().removed()}};
   const Tracker* tracker = watched.sampler->tracker();
   if (tracker == nullptr) return out;
@@ -259,8 +277,7 @@ json to_json(const WatchedContext& watched) {
   out["read_p50_ns"] = cost.read_p50_ns > 0 ? json(cost.read_p50_ns) : json(nullptr);
   out["cpu_share"] = cost.wall_s > 0 ? json(cost.cpu_s / cost.wall_s) : json(nullptr);
   out["findings"] = json::array();
-  for (const Finding& finding : findings(*tracker, name_of(watched.found.path), now_ns()))
-    out["findings"].push_back(to_json(finding));
+  for (const Finding& finding : findings_of(watched)) out["findings"].push_back(to_json(finding));
   return out;
 }
 

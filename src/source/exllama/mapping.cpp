@@ -130,7 +130,8 @@ Mappers who_maps(const std::string& path, std::uint64_t inode, const std::string
     const auto parsed = std::from_chars(number.data(), number.data() + number.size(), pid);
     if (parsed.ec != std::errc() || parsed.ptr != number.data() + number.size()) continue;
     const auto text = text_of(at->path().string() + "/maps");
-    if (!text) ++out.unreadable;
+    std::error_code gone;
+    if (!text && fs::exists(at->path(), gone)) ++out.unreadable;  // else it has ended meanwhile
     if (!text || !maps(*text, path, inode)) continue;
     Mapper mapper;
     mapper.pid = pid;

@@ -221,4 +221,24 @@ std::vector<Finding> findings(const Tracker& tracker, const std::string& context
   return out;
 }
 
+Finding death(const Tracker& tracker, const std::string& context) {
+  const std::vector<Waiting>& waiting = tracker.waiting();
+  Finding out =
+      base_of(waiting.empty() ? nullptr : waiting.data(), context, tracker.totals().devices);
+  out.kind = "process_died";
+  out.severity = Severity::warning;
+  out.since_ns = -1;
+  out.sentence = "Its job ended without removing its files, ";
+  out.sentence += waiting.empty()
+                      ? "outside of any collective that shows."
+                      : fmt::format("{}{} in {}: {}.",
+                                    tracker.totals().timeout ? "after its own time-out, " : "",
+                                    devices_in_words(waiting[0].there),
+                                    collective_in_words(waiting[0]), missing_in_words(waiting[0]));
+  out.action =
+      fmt::format("Look for why it ended (exit status, kernel log); then remove {}* in /dev/shm",
+                  context.substr(context.rfind(' ') + 1));
+  return out;
+}
+
 }  // namespace peerscope::exllama

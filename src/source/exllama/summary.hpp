@@ -47,4 +47,7 @@ std::string size_in_words(const Row& row);            // "8 KB", "â‰¤ 2 KB", "â‰
 std::vector<Finding> findings(const Tracker& tracker, const std::string& context,
                               std::int64_t now_ns, std::int64_t hang_ns = 1'000'000'000);
 
+// Of a context that nobody uses any more: in what its job died.
+Finding death(const Tracker& tracker, const std::string& context);
+
 }  // namespace peerscope::exllama
