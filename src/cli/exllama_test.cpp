@@ -131,7 +131,7 @@ TEST(ExllamaCommand, SaysInWhatAJobDiedThatLeftItsFilesBehind) {
   waitpid(child, nullptr, 0);
   const Ran ran = run(fmt::format("--dir {} --seconds 0.2", dir.path()));
   EXPECT_EQ(ran.status, 0);
-  EXPECT_THAT(unbroken(ran.out), HasSubstr("GPU 2 in all_reduce 8 KB: GPUs 0 and 1 are missing"));
+  EXPECT_THAT(unbroken(ran.out), HasSubstr("GPU 2 in all_reduce: GPUs 0 and 1 are missing"));
   const json out =
       json::parse(run(fmt::format("--dir {} --seconds 0.2 --json", dir.path())).out)["contexts"][0];
   EXPECT_TRUE(out["left_behind"]);
