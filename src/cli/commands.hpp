@@ -12,6 +12,8 @@ extern const Command kReportCommand;
 extern const Command kSessionsCommand;
 extern const Command kRecordCommand;
 extern const Command kInfoCommand;
+extern const Command kExllamaCommand;
+extern const Command kDoctorSourcesCommand;
 extern const Command kQueryCommand;
 extern const Command kExportCommand;
 extern const Command kImportCommand;

@@ -13,6 +13,7 @@
 #include "cli/select.hpp"
 #include "cli/stop.hpp"
 #include "cli/trace_files.hpp"
+#include "session/exllama_feeder.hpp"
 #include "session/monitor.hpp"
 #include "session/settings.hpp"
 
@@ -90,6 +91,7 @@ int record_main(Args& args) {
   watch.collect.on_attach = attach_control(config);
   watch.recording = *recording;
   watch.machine = machine_options(config);
+  watch.feeders = session_feeders(config, *sessions);
   Monitor monitor(watch);
   follow(monitor, **recording, options);
   monitor.poll();

@@ -19,6 +19,7 @@
 #include "cli/sources.hpp"
 #include "cli/stop.hpp"
 #include "cli/trace_files.hpp"
+#include "session/exllama_feeder.hpp"
 #include "session/json.hpp"
 #include "session/monitor.hpp"
 #include "session/settings.hpp"
@@ -108,6 +109,7 @@ int run_main(Args& args) {
   watch_options.collect.on_attach = attach_control(config);
   watch_options.recording = recording;
   watch_options.machine = machine_options(config);
+  watch_options.feeders = session_feeders(config, {session});
   MonitorThread monitor(watch_options);
   const int status = wait_for(child);
   const auto snapshot = monitor.stop();
@@ -121,7 +123,7 @@ int run_main(Args& args) {
   if (!snapshot->processes.empty()) leave_reports(config, session, *snapshot);
   if (options.json) {
     fmt::print("{}\n", json.dump(2));
-  } else if (snapshot->processes.empty()) {
+  } else if (snapshot->processes.empty() && snapshot->aggregates->totals.operations == 0) {
     fmt::print(stderr,
                "peerscope run: nothing was recorded: '{}' used neither NCCL nor peerscope's "
                "library; what can be recorded here: peerscope doctor sources\n",

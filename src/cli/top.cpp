@@ -11,6 +11,7 @@
 #include "cli/render.hpp"
 #include "cli/select.hpp"
 #include "cli/stop.hpp"
+#include "session/exllama_feeder.hpp"
 #include "session/json.hpp"
 #include "session/monitor.hpp"
 #include "session/settings.hpp"
@@ -68,6 +69,7 @@ int top_main(Args& args) {
   MonitorOptions watch_options = monitor_options(args.config());
   watch_options.collect.sessions = *sessions;
   watch_options.machine = machine_options(args.config());
+  watch_options.feeders = session_feeders(args.config(), *sessions);
   Monitor monitor(watch_options);
   monitor.poll();
   if (options.once) {

@@ -22,7 +22,7 @@ constexpr SectionSpec kSections[] = {
     {"overhead", "What monitoring may cost."},
     {"filter", "What is recorded at all. What is left out is still counted."},
     {"record", "The recorder inside the job. `run` passes it on as environment."},
-    {"source", "What `run` records in programs that know nothing of peerscope."},
+    {"source", "What is recorded of programs that know nothing of peerscope."},
     {"session", "What sessions leave behind."},
     {"detect", "From where on something is a finding."},
     {"trace", "Recordings."},
@@ -92,6 +92,8 @@ constexpr KeySpec kSchema[] = {
  "This machine's GPUs, their links, errors and XIDs, read once a second by NVML beside a session that is watched."},
 {"source.nvml_library", text, "", 0, 0, "", "", kAtStart, "",
  "NVML's libnvidia-ml.so.1; empty: where the system looks for libraries."},
+{"source.exllama", boolean, "true", 0, 0, "", "", kAtStart, "",
+ "ExLlamaV3's own tensor parallelism, by sampling what its processes share, for at most 2 % of a processor while it works."},
 
 {"session.keep", duration, "10 min", 0, kYear, "s", "", kAtStart, "",
  "Age at which demo, run and bench remove sessions that are not live."},

@@ -118,6 +118,9 @@ Monitor::Monitor(const MonitorOptions& options)
       machine_(options.machine ? std::make_unique<MachineSampler>(*options.machine) : nullptr) {}
 
 std::int64_t Monitor::horizon_ns() const {
+  for (const auto& feeder : options_.feeders) {
+    if (feeder->live()) return monotonic_ns();
+  }
   if (collector_.process_count() == 0 || collector_.any_live()) return monotonic_ns();
   return collector_.last_activity_ns();
 }
@@ -125,6 +128,7 @@ std::int64_t Monitor::horizon_ns() const {
 std::uint64_t Monitor::poll() {
   aggregator_.advance(horizon_ns());
   const std::uint64_t records = collector_.poll();
+  for (const auto& feeder : options_.feeders) feeder->poll(*this);
   if (options_.recording && options_.recording->tick(monotonic_ns()))
     options_.recording->store(collector_, *snapshot());
   return records;
@@ -230,8 +234,11 @@ std::shared_ptr<const Snapshot> Monitor::snapshot() {
     if (event.pid < snapshot->processes.size()) event.pid = snapshot->processes[event.pid].pid;
   }
   if (options_.recording) snapshot->trace = options_.recording->view();
+  for (const auto& feeder : options_.feeders) feeder->add_to(*snapshot);
   snapshot->findings = detect(*snapshot, detect_);
   if (machine_) add_machine(machine_->latest(), *snapshot);
+  for (const auto& feeder : options_.feeders) feeder->add_findings(*snapshot);
+  order(snapshot->findings);
   return snapshot;
 }
 

@@ -15,6 +15,7 @@
 #include "analyze/snapshot.hpp"
 #include "collect/collector.hpp"
 #include "session/machine_sampler.hpp"
+#include "session/feeder.hpp"
 #include "session/published.hpp"
 
 namespace peerscope {
@@ -32,6 +33,7 @@ struct MonitorOptions {
   std::int64_t publish_every_ns = 100'000'000;           // MonitorThread
   std::optional<nvml::MachineOptions> machine;           // read the GPUs of this machine, too
   std::shared_ptr<Recording> recording;  // where to write all that is read; null: nowhere
+  std::vector<std::shared_ptr<Feeder>> feeders;
 };
 
 // One thread at a time. For a thread of its own see MonitorThread.

@@ -46,5 +46,6 @@ using Detector = void (*)(const Snapshot&, const DetectOptions&, std::vector<Fin
 
 // All detectors' findings, the most severe first, then by impact.
 std::vector<Finding> detect(const Snapshot& snapshot, const DetectOptions& options = {});
+void order(std::vector<Finding>& findings);
 
 }  // namespace peerscope

@@ -23,11 +23,15 @@ constexpr Detector kDetectors[] = {
 std::vector<Finding> detect(const Snapshot& snapshot, const DetectOptions& options) {
   std::vector<Finding> findings;
   for (const Detector detector : kDetectors) detector(snapshot, options, findings);
+  order(findings);
+  return findings;
+}
+
+void order(std::vector<Finding>& findings) {
   std::stable_sort(findings.begin(), findings.end(), [](const Finding& a, const Finding& b) {
     if (a.severity != b.severity) return a.severity > b.severity;
     return a.impact > b.impact;
   });
-  return findings;
 }
 
 }  // namespace peerscope
