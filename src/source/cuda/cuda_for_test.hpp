@@ -25,8 +25,7 @@ class CudaTest : public testing::Test {
     setenv("PEERSCOPE_CUPTI", PSCOPE_FAKE_CUPTI, 1);
   }
   ~CudaTest() override {
-    for (const char* name : {"PEERSCOPE_CUDA_EXACT", "PEERSCOPE_LEVEL", "PEERSCOPE_CUDA_KERNELS"})
-      unsetenv(name);
+    for (const char* name : {"PEERSCOPE_LEVEL", "PEERSCOPE_CUDA_KERNELS"}) unsetenv(name);
   }
 
   // As the driver does within cuInit.

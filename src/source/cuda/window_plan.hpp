@@ -16,7 +16,7 @@ inline constexpr unsigned kLeastBits = 27, kMostBits = 34;  // from window to wi
 constexpr unsigned period_bits(std::uint64_t budget_ppm, std::uint32_t level,
                                std::uint64_t calls_ns) {
   constexpr std::uint64_t kComprehensive = 4;  // times the budget
-  if (budget_ppm > 1'000'000) return 0;
+  if (budget_ppm >= 1'000'000) return 0;
   if (budget_ppm == 0) return 64;
   const std::uint64_t share =
       budget_ppm * (level >= PSCOPE_LEVEL_COMPREHENSIVE ? kComprehensive : 1);

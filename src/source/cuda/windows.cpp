@@ -58,7 +58,6 @@ bool wait_for_context() {
 struct Windows {
   bool off = false;  // for good: somebody else's, or refused
   bool open = false;
-  bool exact = false;   // PEERSCOPE_CUDA_EXACT=1
   bool kernels = true;  // PEERSCOPE_CUDA_KERNELS=0
   bool log = false;     // PEERSCOPE_CUDA_LOG=1
   bool probe_works = false, probed = false;
@@ -206,7 +205,7 @@ struct Plan {
 };
 
 Plan plan(const Windows& w, std::uint64_t now) {
-  unsigned bits = w.exact ? 0 : period_bits(budget_ppm(), w.level, w.calls_ns);
+  unsigned bits = period_bits(budget_ppm(), w.level, w.calls_ns);
   if (w.off || w.level < PSCOPE_LEVEL_DETAILED || bits == 64) return {false, now + kLookNs};
   if (bits == 0) return {true, now + kLookNs};
   if (w.idle >= kIdleWindows && bits + kIdleBits <= kMostBits) bits += kIdleBits;
@@ -226,7 +225,6 @@ void tie_when_due(Windows& w, std::uint64_t now) {
 
 void* run(void*) {
   Windows w;
-  w.exact = is_on("PEERSCOPE_CUDA_EXACT", false);
   w.kernels = is_on("PEERSCOPE_CUDA_KERNELS", true);
   w.log = is_on("PEERSCOPE_CUDA_LOG", false);
   bool going = wait_for_context();

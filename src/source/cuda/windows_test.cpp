@@ -19,9 +19,12 @@ class Windows : public CudaTest {
  protected:
   // The library in a child, with a context; its windows open as they like, or are always open.
   void begin(bool exact) {
-    if (exact) setenv("PEERSCOPE_CUDA_EXACT", "1", 1);
     cuda.contexts = {{&contexts_[0], 0}, {&contexts_[1], 1}};
     come_in();
+    if (exact) {
+      poll();
+      EXPECT_EQ(reader_->collector.set_control({.detail_budget_ppm = PSCOPE_UNLIMITED}), 1);
+    }
     cuda.context_created(&contexts_[0]);
     if (exact) {
       EXPECT_TRUE(soon([&] { return is_open(); })) << "no window has opened";
@@ -202,6 +205,7 @@ TEST(WindowsPlan, KeepsToTheBudgetWithWhatOpeningCosts) {
     }
   }
   EXPECT_EQ(period_bits(0, PSCOPE_LEVEL_DETAILED, 0), 64u);                // never
+  EXPECT_EQ(period_bits(1'000'000, PSCOPE_LEVEL_DETAILED, 0), 0u);         // 100 %: always
   EXPECT_EQ(period_bits(PSCOPE_UNLIMITED, PSCOPE_LEVEL_DETAILED, 0), 0u);  // always
   EXPECT_LE(period_bits(10'000, PSCOPE_LEVEL_COMPREHENSIVE, 2'000'000),
             period_bits(10'000, PSCOPE_LEVEL_DETAILED, 2'000'000));
