@@ -78,6 +78,7 @@ bool check(void* library, const char* from) {
     say("cuptiGetVersion of %s: error %d: copies and kernels are not recorded", from, result);
     return false;
   }
+  if (is_logging()) say("CUPTI version %u: %s", g_cupti.version, from);
   if (knows_version(g_cupti.version)) return true;
   say("%s is CUPTI version %u; known are %u to %u (CUDA 12) and %u to %u (CUDA 13): copies and "
       "kernels are not recorded. "

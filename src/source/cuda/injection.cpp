@@ -70,6 +70,9 @@ bool enable_callbacks() {
   const int failure = set_functions(true, enabled);
   for (const std::uint32_t id : {kContextCreated, kContextDestroyStarting})
     cupti().enable_callback(1, g_subscriber, Domain::resource, id);
+  if (is_logging())
+    say("listening to %u functions of CUDA; the first that was refused: %s (%d)", enabled,
+        failure == kSuccess ? "none" : result_text(failure), failure);
   if (enabled != 0) return true;
   say("cuptiEnableCallback: %s (%d): copies and kernels are not recorded", result_text(failure),
       failure);

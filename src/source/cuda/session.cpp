@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "source/cuda/driver.hpp"
@@ -132,6 +133,11 @@ void count(Counter counter, std::uint64_t amount) {
   pscope_session* session = g_session.load(kRelaxed);
   if (session != nullptr)
     pscope_counter_add(session, g_counters[static_cast<std::uint32_t>(counter)], amount);
+}
+
+bool is_logging() {
+  const char* value = getenv("PEERSCOPE_CUDA_LOG");
+  return value != nullptr && value[0] == '1';
 }
 
 void say(const char* format, ...) {

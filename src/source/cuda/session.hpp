@@ -45,4 +45,6 @@ void count(Counter counter, std::uint64_t amount = 1);
 void say(const char* format, ...)
     __attribute__((format(printf, 1, 2)));  // one line on standard error
 
+bool is_logging();  // PEERSCOPE_CUDA_LOG=1: what was found, and what it takes
+
 }  // namespace peerscope::cuda

@@ -226,7 +226,7 @@ void tie_when_due(Windows& w, std::uint64_t now) {
 void* run(void*) {
   Windows w;
   w.kernels = is_on("PEERSCOPE_CUDA_KERNELS", true);
-  w.log = is_on("PEERSCOPE_CUDA_LOG", false);
+  w.log = is_logging();
   bool going = wait_for_context();
   while (going) {
     follow_level(w);

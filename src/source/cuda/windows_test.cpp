@@ -394,6 +394,38 @@ TEST_F(Trouble, MoreRecordsThanRoomAreCountedAndTheRestGoesOn) {
   });
 }
 
+// Where wheels put it, seen from what of them is loaded.
+TEST_F(Trouble, CuptiIsFoundBesideWhatIsLoaded) {
+  struct Layout {
+    const char *loaded, *cupti;
+  };
+  for (const Layout& layout :
+       {Layout{"a/nvidia/cu13/lib/libcudart.so.13", "a/nvidia/cu13/lib/libcupti.so.13"},
+        Layout{"b/nvidia/cuda_runtime/lib/libcudart.so.12",
+               "b/nvidia/cuda_cupti/lib/libcupti.so.12"},
+        Layout{"c/torch/lib/libtorch_cuda.so", "c/nvidia/cu13/lib/libcupti.so.13"}}) {
+    const std::filesystem::path root = dir_.path();
+    for (const char* file : {layout.loaded, layout.cupti}) {
+      std::filesystem::create_directories((root / file).parent_path());
+      std::filesystem::copy_file(PSCOPE_FAKE_CUPTI, root / file);
+    }
+    unsetenv("PEERSCOPE_CUPTI");
+    setenv("PEERSCOPE_CUDA_LOG", "1", 1);
+    const std::string said = in_child([&] {
+      ASSERT_NE(dlopen((root / layout.loaded).c_str(), RTLD_NOW | RTLD_LOCAL), nullptr);
+      EXPECT_EQ(come_in(), 1);
+      EXPECT_EQ(dir_.segments(), 1u);
+    });
+    unsetenv("PEERSCOPE_CUDA_LOG");
+    EXPECT_THAT(said, HasSubstr("CUPTI version 130001: "));
+    EXPECT_THAT(said, HasSubstr("/" + std::filesystem::path(layout.cupti).filename().string()));
+    EXPECT_THAT(said, HasSubstr(root.string()));
+    for (const auto& entry : std::filesystem::directory_iterator(root)) {
+      if (entry.path().extension() == ".seg") std::filesystem::remove(entry.path());
+    }
+  }
+}
+
 // ---- lifetimes -----------------------------------------------------------------------------------------------------------------
 
 class Lifetime : public Windows {};
