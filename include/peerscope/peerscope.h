@@ -279,7 +279,7 @@ typedef struct pscope_device_times {
   uint16_t comm;
   uint16_t device_clock;
   uint8_t kind, algorithm;
-  uint16_t channel;
+  uint16_t channel; /* of a copy: its destination, as `peer` of the operation */
 } pscope_device_times;
 PSCOPE_API void pscope_op_device_times(pscope_session* session, const pscope_device_times* times);
 /* Ties a device's clock to the host's CLOCK_MONOTONIC: device_ns was read between the two host

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "collect/collector_for_test.hpp"
+#include "record/finished.hpp"
 
 namespace peerscope {
 namespace {
@@ -345,6 +346,35 @@ TEST(DeviceTimes, AreTiedToTheHostsClock) {
   EXPECT_EQ(op.channel, 11);
   EXPECT_EQ(op.algorithm, Algorithm::ring);
   EXPECT_TRUE(reader.keeper.collectives.empty());
+}
+
+// What only the device has told of: counted, with no time of the host's.
+TEST(DeviceTimes, OfACopyNameItsDestinationAndAnObservedOperationHasNoHostTime) {
+  const RuntimeDir dir;
+  const TestSession session(dir);
+  Recorder& recorder = *as_recorder(session);
+  pscope_op op{};
+  op.bytes = 64;
+  op.sequence = 9;
+  op.comm = session.comm(3, 1);
+  op.peer = 2;
+  op.kind = PSCOPE_KIND_COPY;
+  record_observed(recorder, op, ticks_now(recorder.clock));
+  const pscope_device_times times{9, 1000, 3000, 64, op.comm, 0, PSCOPE_KIND_COPY, 0, 2};
+  pscope_op_device_times(session, &times);
+  Reader reader(dir);
+  reader.poll_all();
+  ASSERT_EQ(reader.keeper.ops.size(), 2u);
+  const Op& observed = reader.keeper.ops[0];
+  EXPECT_FALSE(observed.device_only);
+  EXPECT_TRUE(observed.async);
+  EXPECT_EQ(observed.host_duration_ns, kUnknownNs);
+  EXPECT_EQ(observed.peer, 2);
+  const Op& device = reader.keeper.ops[1];
+  EXPECT_TRUE(device.device_only);
+  EXPECT_EQ(device.peer, 2);
+  EXPECT_EQ(device.channel, 0);
+  EXPECT_EQ(device.device_duration_ns, 2000);
 }
 
 TEST(Event, CarriesNameSeverityCommunicatorAndValue) {

@@ -43,7 +43,10 @@ void Decoder::decode(const SegmentView& segment, const ClockMap& clock, const Re
     return;
   }
   out.begin_ns = last_begin_ns_ = to_ns(clock, record.begin());
-  out.host_duration_ns = duration_ns(clock, record.duration());
+  // An enqueue that takes for ever is one that nobody saw.
+  out.host_duration_ns = record.async() && record.duration() == kDurationMax
+                             ? kUnknownNs
+                             : duration_ns(clock, record.duration());
   out.peer = record.peer();
   out.stream = record.stream();
   out.device_only = false;
@@ -58,8 +61,9 @@ void Decoder::decode_device_times(const SegmentView& segment, const Record& reco
   out.host_duration_ns = kUnknownNs;
   out.device_duration_ns = static_cast<std::int64_t>(record.duration());
   out.device_only = true;
-  out.channel = record.peer();
-  out.peer = kNoPeer;
+  const bool one_sided = out.kind == Kind::copy;  // has no channels, but a destination
+  out.channel = one_sided ? std::uint16_t{0} : record.peer();
+  out.peer = one_sided ? record.peer() : kNoPeer;
   out.stream = 0;
   out.begin_ns = last_begin_ns_;
   if (clock.samples.load(std::memory_order_acquire) == 0)

@@ -138,29 +138,48 @@ __attribute__((noinline, cold)) pscope_token begin_first(Recorder& recorder, con
   return begin_timed(*writer, op, sequence, level, caller);
 }
 
+// Where an operation that is over may be written: level, counters and filter are looked at. The caller leaves it.
+Writer* enter_for(Recorder& recorder, const pscope_op& op, std::uint32_t level) {
+  if (level == PSCOPE_LEVEL_OFF) return nullptr;
+  Writer* writer = writer_of(recorder);
+  if (PSCOPE_UNLIKELY(writer == nullptr)) return nullptr;
+  count(*writer, op);
+  if (level == PSCOPE_LEVEL_BASIC && op.sequence % kBasicSampling != 0) return nullptr;
+  if (PSCOPE_UNLIKELY(recorder.segment.header().control.filtered.load(kRelaxed) != 0) &&
+      !passes_filter(recorder, op)) {
+    bump(writer->ring->skipped, 1);
+    return nullptr;
+  }
+  return PSCOPE_LIKELY(enter(*writer)) ? writer : nullptr;
+}
+
+void write_and_leave(Writer& writer, const pscope_op& op, std::uint32_t level, std::uint64_t begin,
+                     std::uint64_t duration, std::uint64_t now) {
+  const std::uint64_t sampled = level == PSCOPE_LEVEL_BASIC ? 1 : 0;
+  write(writer, pack_w0(Tag::op, begin), pack_meta(op) | sampled << 62 | duration,
+        pack_w2(op.bytes, op.comm, op.stream), pack_w3(op.sequence, op.peer));
+  if (PSCOPE_UNLIKELY(at_lap_end(writer))) end_of_lap(writer, now);
+  leave(writer);
+}
+
 }  // namespace
 
 void record_finished(Recorder& recorder, const pscope_op& op, std::uint64_t begin_ticks) {
   const std::uint32_t level = __atomic_load_n(recorder.pub.level, __ATOMIC_RELAXED);
-  if (level == PSCOPE_LEVEL_OFF) return;
-  Writer* writer = writer_of(recorder);
-  if (PSCOPE_UNLIKELY(writer == nullptr)) return;
-  count(*writer, op);
-  if (level == PSCOPE_LEVEL_BASIC && op.sequence % kBasicSampling != 0) return;
-  if (PSCOPE_UNLIKELY(recorder.segment.header().control.filtered.load(kRelaxed) != 0) &&
-      !passes_filter(recorder, op)) {
-    bump(writer->ring->skipped, 1);
-    return;
-  }
-  if (PSCOPE_UNLIKELY(!enter(*writer))) return;
+  Writer* writer = enter_for(recorder, op, level);
+  if (writer == nullptr) return;
   const std::uint64_t now = ticks_now(recorder.clock);
-  const std::uint64_t sampled = level == PSCOPE_LEVEL_BASIC ? 1 : 0;
-  write(
-      *writer, pack_w0(Tag::op, begin_ticks),
-      pack_meta(op) | sampled << 62 | duration_between(begin_ticks & kBeginMask, now & kBeginMask),
-      pack_w2(op.bytes, op.comm, op.stream), pack_w3(op.sequence, op.peer));
-  if (PSCOPE_UNLIKELY(at_lap_end(*writer))) end_of_lap(*writer, now);
-  leave(*writer);
+  write_and_leave(*writer, op, level, begin_ticks,
+                  duration_between(begin_ticks & kBeginMask, now & kBeginMask), now);
+}
+
+void record_observed(Recorder& recorder, const pscope_op& op, std::uint64_t begin_ticks) {
+  const std::uint32_t level = __atomic_load_n(recorder.pub.level, __ATOMIC_RELAXED);
+  Writer* writer = enter_for(recorder, op, level);
+  if (writer == nullptr) return;
+  pscope_op enqueued = op;
+  enqueued.async = 1;
+  write_and_leave(*writer, enqueued, level, begin_ticks, kDurationMax, ticks_now(recorder.clock));
 }
 
 }  // namespace peerscope

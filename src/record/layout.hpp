@@ -60,7 +60,7 @@ enum class Tag : std::uint8_t {
 // w0: begin 60 | tag 4            begin in clock ticks (in ns for device_times)
 // w1: duration 40 | kind 5 | algorithm 5 | protocol 3 | dtype 4 | status 5 | sampled 1 | async 1
 // w2: bytes 40 | communicator 12 | stream 12         (device_times: device clock in `stream`)
-// w3: sequence 48 | peer 16                          (device_times: channel in `peer`)
+// w3: sequence 48 | peer 16                          (device_times: channel, or a copy's destination, in `peer`)
 inline constexpr unsigned kTagBits = 4, kDurationBits = 40, kBytesBits = 40, kSequenceBits = 48;
 inline constexpr unsigned kBeginBits = 64 - kTagBits;
 inline constexpr std::uint64_t kBeginMask = (std::uint64_t{1} << kBeginBits) - 1;
