@@ -214,7 +214,7 @@ class Bench:
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         while not pids.exists():
             time.sleep(0.1)
-        time.sleep(14)
+        time.sleep(9)
         victim = json.loads(pids.read_text())[1]
         os.kill(victim, signal.SIGSTOP)
         time.sleep(3)

@@ -85,6 +85,53 @@ TEST(Aggregator, AddsDeviceTimesThatComeLaterWithoutCountingTwice) {
   EXPECT_DOUBLE_EQ(stats.busbw_bytes_per_s, 1.5e9);  // 2 (n-1)/n of four ranks
 }
 
+TEST(Aggregator, AsynchronousOperationsAreAsLongAsTheirDevicesSay) {
+  Aggregator aggregator;
+  for (int i = 0; i < 100; ++i) {
+    Op enqueue = op(kS + i * 1'000'000, 5'000);
+    enqueue.async = true;
+    add(aggregator, enqueue);
+    const std::int64_t begin = enqueue.begin_ns;
+    const Arrival arrivals[] = {{begin, begin + 5'000, 0}, {begin + 200'000, begin + 205'000, 1}};
+    aggregator.add({.comm = 1,
+                    .bytes = 16384,
+                    .first_ns = begin,
+                    .last_ns = begin + 200'000,
+                    .end_ns = begin + 205'000,
+                    .ranks = 2,
+                    .last_rank = 1,
+                    .kind = Kind::all_reduce,
+                    .algorithm = Algorithm::ring,
+                    .complete = true,
+                    .async = true,
+                    .arrivals = arrivals});
+    const Arrival on_device[] = {{begin, begin + 220'000, 0}, {begin, begin + 20'000, 1}};
+    aggregator.add({.comm = 1,
+                    .bytes = 16384,
+                    .first_ns = begin,
+                    .last_ns = begin,
+                    .end_ns = begin + 220'000,
+                    .ranks = 2,
+                    .kind = Kind::all_reduce,
+                    .algorithm = Algorithm::ring,
+                    .complete = true,
+                    .device = true,
+                    .arrivals = on_device});
+  }
+  const auto aggregates = aggregator.snapshot(2 * kS);
+  const OperationStats& stats = aggregates->operations.at(0).windows.in(Window::all);
+  EXPECT_FALSE(stats.transfer.known());  // the enqueue's end says nothing of it
+  EXPECT_NEAR(stats.skew.p50_ns, 200'000, 13'000);
+  EXPECT_EQ(stats.device_transfer.count, 100u);
+  EXPECT_NEAR(stats.device_transfer.p50_ns, 20'000, 1'300);
+  EXPECT_LE(stats.device_transfer.p50_low_ns, stats.device_transfer.p50_ns);
+  EXPECT_GE(stats.device_transfer.p50_high_ns, stats.device_transfer.p50_ns);
+  EXPECT_NEAR(stats.device_wait.p50_ns, 200'000, 13'000);
+  EXPECT_EQ(stats.bandwidth_clock, Clock::device);
+  EXPECT_NEAR(stats.busbw_bytes_per_s, 16384 / 20e-6, 16384 / 20e-6 / 15);
+  EXPECT_EQ(aggregates->totals.collectives, 100u);  // not counted twice
+}
+
 TEST(Aggregator, SplitsTheSameOperationsOverEveryRow) {
   Aggregator aggregator;
   Workload workload({}, 1);

@@ -229,11 +229,10 @@ std::string operations_table(const Snapshot& snapshot, const Style& style) {
   std::string out = table(rows, wide ? 2 : 1, style);
   if (hidden > 0) out += fmt::format("  and {} more: see --json\n", hidden);
   return out +
-         paint(
-             style, "2",
-             "  since start; medians. transfer: all ranks there until done; wait: the longest of\n"
-             "  a rank for the last to come; size: up to, in powers of two; clock: whose, and on\n"
-             "  a device of how many operations, which were picked within the overhead budget\n");
+         paint(style, "2",
+               "  since start; medians. transfer: all ranks there until done; wait: of the first\n"
+               "  rank for the last; size: up to, in powers of two; clock: the host's, or of so\n"
+               "  many operations the device's (a sample, within the overhead budget)\n");
 }
 
 std::string ranks_table(const Snapshot& snapshot, const Style& style) {

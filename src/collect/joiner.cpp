@@ -104,7 +104,8 @@ void Joiner::deliver(Comm& comm, Slot& slot) {
     comm.any_complete = true;
   }
   slot.collective.arrivals = {arrivals, slot.arrived};
-  sink_.on_collective(slot.collective);
+  // A part of the ranks' device times says nothing of the whole: others may not have been sampled.
+  if (slot.collective.complete || !slot.collective.device) sink_.on_collective(slot.collective);
   slot.arrived = 0;
 }
 

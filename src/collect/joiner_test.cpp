@@ -44,6 +44,43 @@ class JoinerTest : public testing::Test {
   Joiner joiner{kept};
 };
 
+// Which rank's device times come, and when, is up to what was sampled.
+TEST_F(JoinerTest, DeviceTimesAreJoinedApartAndOnlyOfAllRanks) {
+  const auto device_times = [](std::uint16_t rank, std::uint64_t sequence, std::int64_t ns) {
+    Op op = op_of(rank, sequence, 5'000, kUnknownNs);
+    op.device_only = true;
+    op.device_duration_ns = ns;
+    return op;
+  };
+  for (std::uint16_t rank = 0; rank < 4; ++rank) joiner.add(op_of(rank, 5, 1000));
+  ASSERT_EQ(kept.all.size(), 1u);
+  for (std::uint16_t rank = 0; rank < 3; ++rank) joiner.add(device_times(rank, 4, 70'000));
+  for (const std::uint16_t rank : std::initializer_list<std::uint16_t>{3, 0, 1, 2})
+    joiner.add(device_times(rank, 5, rank == 2 ? 30'000 : 230'000 + rank));
+  joiner.flush_all();
+  ASSERT_EQ(kept.all.size(), 2u);  // nothing of sequence 4
+  EXPECT_FALSE(kept.all[0].head.device);
+  Collective c = kept.all[1].head;
+  c.arrivals = kept.all[1].arrivals;
+  EXPECT_TRUE(c.device);
+  EXPECT_TRUE(c.complete);
+  EXPECT_EQ(c.sequence, 5u);
+  EXPECT_EQ(split_by_device(c).transfer_ns, 30'000);
+  EXPECT_EQ(split_by_device(c).wait_ns, 200'003);
+}
+
+TEST_F(JoinerTest, RootedCollectivesHaveNoSplitByDevice) {
+  for (std::uint16_t rank = 0; rank < 4; ++rank) {
+    Op op = op_of(rank, 5, 1000, kUnknownNs);
+    op.kind = Kind::broadcast;
+    op.device_only = true;
+    op.device_duration_ns = 1000;
+    joiner.add(op);
+  }
+  joiner.flush_all();
+  EXPECT_TRUE(kept.all.empty());
+}
+
 TEST_F(JoinerTest, GivesSkewAndTransferExactly) {
   joiner.add(op_of(2, 5, 1000, 900));
   joiner.add(op_of(0, 5, 1300, 600));

@@ -391,7 +391,8 @@ TEST_F(NcclTest, ThreadsRecordAtOnce) {
   EXPECT_EQ(got.device_times.size(), 2'000u);
   EXPECT_EQ(std::count_if(reader_->keeper.collectives.begin(), reader_->keeper.collectives.end(),
                           [](const JoinedCollective& c) {
-                            return c.head.comm == 0x9100 && c.head.complete && !c.head.mismatch;
+                            return c.head.comm == 0x9100 && c.head.complete && !c.head.mismatch &&
+                                   !c.head.device;
                           }),
             500);
 }
