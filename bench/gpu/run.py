@@ -26,6 +26,7 @@ def parse():
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--stages", default=",".join(STAGES))
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--cycles", type=int, default=12, help="of levels")
     parser.add_argument("--conditions", default="", help="of overhead, by name; empty: all")
     parser.add_argument("--seconds", type=float, default=540, help="stages after this are left out, and said")
     return parser.parse_args()
@@ -55,8 +56,6 @@ class Bench:
 
     def conditions(self):
         ours = {"NCCL_PROFILER_PLUGIN": str(self.lib / "libpeerscope-nccl.so"), "PEERSCOPE_RUNTIME_DIR": self.runtime_dir("rt")}
-        if (self.lib / "libpeerscope-cuda.so").exists():
-            ours["CUDA_INJECTION64_PATH"] = str(self.lib / "libpeerscope-cuda.so")
         off = {"NCCL_PROFILER_PLUGIN": "none", "CUDA_INJECTION64_PATH": None}
         null = {**off, "NCCL_PROFILER_PLUGIN": str(self.null)}
         every = {"none": off}
@@ -64,6 +63,8 @@ class Bench:
             every[level] = {**ours, "PEERSCOPE_LEVEL": level}
         every["exact"] = {**ours, "PEERSCOPE_LEVEL": "detailed", "PEERSCOPE_OVERHEAD__BUDGET": "100 %"}
         every["null, channels"] = {**null, "NULL_PROFILER_MASK": str(MASK_WITH_CHANNELS)}
+        # Off unless asked for: what it costs on top.
+        every["detailed, cuda"] = {**every["detailed"], "CUDA_INJECTION64_PATH": str(self.lib / "libpeerscope-cuda.so")}
         wanted = [name for name in self.args.conditions.split(";") if name]
         return {name: env for name, env in every.items() if not wanted or name in wanted}
 
@@ -145,7 +146,7 @@ class Bench:
             if status != 0:
                 self.say(f"torch: status {status}")
             return rows
-        self.rounds("torch", measure, ["exact", "null, channels", "null, host events"])
+        self.rounds("torch", measure, ["exact", "null, channels"])
         server.stdin.close()
         said = server.stdout.read()
         server.wait()
@@ -170,14 +171,14 @@ class Bench:
 
     def levels(self):
         """Within one process: what levels cost against level off."""
-        trace, done = self.recorded_run("levels", "detailed", "levels", "--peerscope", self.p)
+        trace, done = self.recorded_run("levels", "detailed", "levels", "--peerscope", self.p, "--limit", "70", "--cycles", str(self.args.cycles))
         rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"operation"')]
         self.results["levels"] = {"status": done.returncode, "rows": rows, "stderr": done.stderr[-1500:]}
 
     def recorded_run(self, name, level, *workload, env=None):
         trace = self.work / f"{name}.pscope"
         command = [self.p, "run", "--level", level, "--out", str(trace), "--", sys.executable, str(HERE / "workload.py"), *workload]
-        done = subprocess.run(command, env={**os.environ, "PEERSCOPE_RUNTIME_DIR": self.runtime_dir(name), **(env or {})}, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, env={**os.environ, "PEERSCOPE_RUNTIME_DIR": self.runtime_dir(name), **(env or {})}, capture_output=True, text=True, timeout=120)
         return trace, done
 
     def accuracy(self):
@@ -192,6 +193,7 @@ class Bench:
             ours = self.query(trace, "SELECT rank, sequence, bytes, device_duration_ns FROM ops WHERE device_only = 1 AND operation = 'all_reduce' AND rank = 0 LIMIT 1000000")
             pairs = [(*events[row[1]], row[3]) for row in ours if row[1] in events]
             result[name] = {"status": done.returncode, "pairs": pairs, "events": len(events), "device_times": len(ours), "stderr": done.stderr[-800:], "report": done.stdout[-3000:] if not events else ""}
+            result["pairs of events around"] = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"around"')]
             self.say(f"accuracy, {name}: {len(events)} operations between events, {len(ours)} device times, {len(pairs)} of both")
         self.results["accuracy"] = result
 

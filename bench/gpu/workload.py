@@ -225,6 +225,7 @@ class Rank:
         """Durations by the GPU's own events. A spin in front: nothing waits for the host."""
         torch, args = self.torch, self.args
         number = 0  # of the all_reduce on this communicator
+        self.floor()
         for size in (1024, 16384, 262144, 1 << 20, 16 << 20, 64 << 20):
             tensor = self.tensor(size)
             end = time.time() + args.seconds
@@ -244,6 +245,23 @@ class Rank:
                 lines += [[n, round(first.elapsed_time(last) * 1e6)] for n, first, last in pairs]
                 going = self.agree(time.time() < end) > 0
             self.say(bytes=size, ns=lines)
+
+    def floor(self):
+        """What a pair of events says of nothing, and of the smallest kernel: it is in all that they say."""
+        torch = self.torch
+        tiny = torch.zeros(1, device=self.device)
+        for name, work in (("nothing", lambda: None), ("an addition to one number", lambda: tiny.add_(1))):
+            torch.cuda._sleep(3_000_000)
+            pairs = []
+            for _ in range(100):
+                first, last = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+                first.record()
+                work()
+                last.record()
+                pairs.append((first, last))
+            torch.cuda.synchronize()
+            ns = sorted(round(first.elapsed_time(last) * 1e6) for first, last in pairs)
+            self.say(around=name, median_ns=ns[50], least_ns=ns[0])
 
     def many(self):
         tensor = self.tensor(1024)

@@ -98,7 +98,8 @@ void judge_errors(const DeviceReading& device, const DeviceReading* before,
     return;
   }
   std::vector<std::pair<std::string, std::uint64_t>> old;
-  for (const auto& [name, kind] : kLinkErrors) {
+  for (const auto& [name, kind, costs] : kLinkErrors) {
+    if (!costs) continue;
     if (const auto total = total_errors(device, kind); total && *total > 0)
       old.emplace_back(std::string("nvlink_") + name, *total);
   }

@@ -92,8 +92,10 @@ std::vector<std::pair<std::string, std::uint64_t>> errors_risen(const DeviceRead
                            const std::optional<std::uint64_t>& to) {
     if (from && to && *to > *from) risen.emplace_back(std::move(name), *to - *from);
   };
-  for (const auto& [name, kind] : kLinkErrors)
-    compare(std::string("nvlink_") + name, total_errors(before, kind), total_errors(now, kind));
+  for (const auto& [name, kind, costs] : kLinkErrors) {
+    if (costs)
+      compare(std::string("nvlink_") + name, total_errors(before, kind), total_errors(now, kind));
+  }
   compare("pcie_replay", before.pcie.replays, now.pcie.replays);
   compare("ecc_corrected", before.ecc_corrected, now.ecc_corrected);
   compare("ecc_uncorrected", before.ecc_uncorrected, now.ecc_uncorrected);

@@ -96,6 +96,15 @@ TEST(JudgeMachine, ErrorsThatRoseAreAWarningOldOnesAreNot) {
   EXPECT_EQ(risen[0].sentence, "GPU0: errors rose while it was watched: 3 nvlink_replay.");
 }
 
+TEST(JudgeMachine, WhatIsPutRightOnItsWayIsNoError) {
+  const MachineReading before = reading_of({healthy(0)});
+  MachineReading now = before;
+  now.devices[0].links[0].errors.crc_data = 1230;
+  now.devices[0].links[0].errors.ecc_data = 1858;
+  EXPECT_THAT(judge_machine(now, &before), IsEmpty());
+  EXPECT_THAT(judge_machine(now, nullptr), IsEmpty());
+}
+
 TEST(JudgeMachine, ClocksThatAreHeldDownSayWhy) {
   DeviceReading device = healthy(0);
   device.clock_reasons = 0x40;

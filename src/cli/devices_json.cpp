@@ -28,7 +28,7 @@ json source(RateSource source) {
 
 json to_json(const LinkReading& link) {
   json errors = json::object();
-  for (const auto& [kind, member] : kLinkErrors) errors[kind] = known(link.errors.*member);
+  for (const auto& [kind, member, costs] : kLinkErrors) errors[kind] = known(link.errors.*member);
   return {{"link", link.link},
           {"active", known(link.active)},
           {"version", known(link.version)},

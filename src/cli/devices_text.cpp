@@ -115,7 +115,7 @@ std::string errors_line(const MachineReading& reading) {
   std::string out;
   for (const DeviceReading& device : reading.devices) {
     std::vector<std::string> words;
-    for (const auto& [kind, member] : kLinkErrors) {
+    for (const auto& [kind, member, costs] : kLinkErrors) {
       if (const auto total = total_errors(device, member))
         words.push_back(fmt::format("{} {}", kind, format_count(*total)));
     }

@@ -338,13 +338,14 @@ std::string details(const Snapshot& snapshot, const Style& style) {
   if (!snapshot.metrics.empty()) {
     std::vector<std::vector<std::string>> rows{{"metric", "type", "value", "count", "p50", "p99"}};
     for (const MetricView& m : snapshot.metrics) {
+      if (m.type == MetricType::counter && m.value == 0) continue;  // nothing to say: see --json
       const auto quantile = [](double v) {
         return v < 0 ? std::string(kUnknownText) : fmt::format("{:.4g}", v);
       };
       rows.push_back({m.name, name(m.type), fmt::format("{:.6g} {}", m.value, m.unit),
                       format_count(m.count), quantile(m.p50), quantile(m.p99)});
     }
-    out += table(rows, 2, style) + "\n";
+    if (rows.size() > 1) out += table(rows, 2, style) + "\n";
   }
   return out;
 }

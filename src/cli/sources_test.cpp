@@ -27,7 +27,8 @@ SourceEnvironment environment(const char* nccl, const char* cuda, const SourceLi
   g_cuda = cuda;
   Sources sources;
   sources.etc = sources.cwd = "/nowhere";
-  sources.overrides = overrides;
+  sources.overrides = {{"source.cuda", "true", "--set"}};  // off unless asked for
+  sources.overrides.insert(sources.overrides.end(), overrides.begin(), overrides.end());
   return source_environment(*load(sources), libraries, current);
 }
 
@@ -56,6 +57,14 @@ TEST(SourceEnvironment, LeavesWhatIsTakenOrForbiddenAndSaysSo) {
   EXPECT_THAT(got.variables, IsEmpty());
   EXPECT_THAT(got.notes, ElementsAre(HasSubstr("NCCL_PROFILER_PLUGIN is none"),
                                      HasSubstr("CUDA_INJECTION64_PATH is /opt/nsight.so")));
+}
+
+TEST(SourceEnvironment, CudaIsLeftAloneUnlessAskedFor) {
+  g_nccl = g_cuda = nullptr;
+  Sources sources;
+  sources.etc = sources.cwd = "/nowhere";
+  EXPECT_THAT(source_environment(*load(sources), kBoth, current).variables,
+              ElementsAre(Pair("NCCL_PROFILER_PLUGIN", "/p/lib/nccl.so")));
 }
 
 TEST(SourceEnvironment, CanBeSwitchedOff) {

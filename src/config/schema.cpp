@@ -86,8 +86,8 @@ constexpr KeySpec kSchema[] = {
 
 {"source.nccl", boolean, "true", 0, 0, "", "", kAtStart, "",
  "NCCL's operations, by its profiler interface. A plugin that NCCL_PROFILER_PLUGIN names already is taken along."},
-{"source.cuda", boolean, "true", 0, 0, "", "", kAtStart, "",
- "Copies between devices and known kernels of collectives, by CUPTI. Left out where CUDA_INJECTION64_PATH is taken."},
+{"source.cuda", boolean, "false", 0, 0, "", "", kAtStart, "",
+ "Copies between devices and known kernels of collectives, by CUPTI. Costs more than the budget on busy GPUs, and keeps PyTorch's profiler of before August 2026 from the GPU: on where it is asked for."},
 {"source.nvml", boolean, "true", 0, 0, "", "", kAtStart, "",
  "This machine's GPUs, their links, errors and XIDs, read once a second by NVML beside a session that is watched."},
 {"source.nvml_library", text, "", 0, 0, "", "", kAtStart, "",
