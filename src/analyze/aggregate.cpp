@@ -64,16 +64,18 @@ inline Cell& Aggregator::State::cell_of(const Op& op) {
 void Aggregator::State::release_held(Cell& cell) {
   std::array<std::uint16_t, Cell::kHeld> buckets;
   const std::span<const std::uint64_t> held{cell.held_ns.data(), cell.held};
-  std::uint64_t sum = 0;
+  Histogram::Batch batch{held, buckets.data(), 0, UINT64_MAX, 0};
   for (std::size_t i = 0; i < held.size(); ++i) {
     buckets[i] = static_cast<std::uint16_t>(Histogram::bucket_of(held[i]));
-    sum += held[i];
+    batch.sum += held[i];
+    batch.min = std::min(batch.min, held[i]);
+    batch.max = std::max(batch.max, held[i]);
   }
   cell.held = 0;
   cell.pending.timed += held.size();
-  cell.pending.host_ns += sum;
-  cell.host.add_all(held, buckets.data());
-  cell.slot->host.add_all(held, buckets.data());
+  cell.pending.host_ns += batch.sum;
+  cell.host.add_all(batch);
+  cell.slot->host.add_all(batch);
 }
 
 inline void Aggregator::State::record(Cell& cell, const Op& op, Span& span) {

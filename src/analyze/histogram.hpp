@@ -45,19 +45,23 @@ class Histogram {
     }
   }
 
-  // Many at once; `buckets[i]` is bucket_of(values[i]).
-  void add_all(std::span<const std::uint64_t> values, const std::uint16_t* buckets) {
-    if (scale_ != 0 || count_ + values.size() > UINT32_MAX) [[unlikely]] {
-      for (std::size_t i = 0; i < values.size(); ++i) add_to(buckets[i], values[i], 1);
+  // Values that several histograms take at once: what is the same for all is computed once.
+  struct Batch {
+    std::span<const std::uint64_t> values;
+    const std::uint16_t* buckets;  // of each value
+    std::uint64_t sum, min, max;   // of them all
+  };
+  void add_all(const Batch& batch) {
+    if (scale_ != 0 || count_ + batch.values.size() > UINT32_MAX) [[unlikely]] {
+      for (std::size_t i = 0; i < batch.values.size(); ++i)
+        add_to(batch.buckets[i], batch.values[i], 1);
       return;
     }
-    count_ += values.size();
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      sum_ += values[i];
-      min_ = std::min(min_, values[i]);
-      max_ = std::max(max_, values[i]);
-      ++buckets_[buckets[i]];
-    }
+    count_ += batch.values.size();
+    sum_ += batch.sum;
+    min_ = std::min(min_, batch.min);
+    max_ = std::max(max_, batch.max);
+    for (std::size_t i = 0; i < batch.values.size(); ++i) ++buckets_[batch.buckets[i]];
   }
 
   void merge(const Histogram& other) {
@@ -154,10 +158,10 @@ class LazyHistogram {
       histogram_ = std::make_unique<Histogram>();
     histogram_->add_to(bucket, value, weight);
   }
-  void add_all(std::span<const std::uint64_t> values, const std::uint16_t* buckets) {
+  void add_all(const Histogram::Batch& batch) {
     if (!histogram_) [[unlikely]]
       histogram_ = std::make_unique<Histogram>();
-    histogram_->add_all(values, buckets);
+    histogram_->add_all(batch);
   }
   void merge(const LazyHistogram& other) {
     if (!other.histogram_ || other.histogram_->count() == 0) return;

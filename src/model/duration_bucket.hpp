@@ -14,10 +14,13 @@ namespace peerscope {
 inline constexpr std::size_t kDurationBuckets = 304;
 inline constexpr std::uint64_t kLargestDuration = (std::uint64_t{1} << 40) - 1;
 
+// An octave and its eighth are the exponent and the first three bits of the number as a double, which holds it exactly:
+// on AMD's processors that costs a fraction of looking for the highest bit (bsr).
 constexpr std::size_t duration_bucket(std::uint64_t ns) {
   ns = std::min(ns, kLargestDuration);
-  const int shift = static_cast<int>(std::bit_width(ns | 8)) - 4;
-  return (static_cast<std::size_t>(shift) << 3) + static_cast<std::size_t>(ns >> shift);
+  const auto bits =
+      std::bit_cast<std::uint64_t>(static_cast<double>(static_cast<std::int64_t>(ns)));
+  return static_cast<std::size_t>(ns < 16 ? ns : (bits >> 49) - 8 * (1023 + 2));
 }
 
 // The bucket's middle, rounded down.

@@ -1,6 +1,10 @@
+#include <algorithm>
+#include <bit>
+
 #include <gtest/gtest.h>
 
 #include "model/busbw.hpp"
+#include "model/duration_bucket.hpp"
 #include "model/kinds.hpp"
 #include "model/size_class.hpp"
 
@@ -46,6 +50,27 @@ TEST(SizeClass, PowersOfTwoAreTheTopOfTheirClass) {
     if (bytes == 1) continue;
     EXPECT_LT(size_class_top(static_cast<std::uint8_t>(size_class(bytes) - 1)), bytes);
   }
+}
+
+// Computed by way of doubles, which must be exact wherever it matters.
+TEST(DurationBucket, BucketsByExponentAreThoseOfTheHighestBit) {
+  const auto by_bits = [](std::uint64_t ns) {
+    ns = std::min(ns, kLargestDuration);
+    const int shift = static_cast<int>(std::bit_width(ns | 8)) - 4;
+    return (static_cast<std::size_t>(shift) << 3) + static_cast<std::size_t>(ns >> shift);
+  };
+  const auto class_by_bits = [](std::uint64_t bytes) {
+    return bytes == 0 ? 0U : 1U + static_cast<unsigned>(std::bit_width(bytes - 1));
+  };
+  const auto check = [&](std::uint64_t value) {
+    ASSERT_EQ(duration_bucket(value), by_bits(value)) << value;
+    ASSERT_EQ(size_class(value), class_by_bits(value)) << value;
+  };
+  for (std::uint64_t value = 0; value < 100'000; ++value) check(value);
+  for (unsigned bit = 0; bit < 64; ++bit) {
+    for (std::uint64_t near = 0; near < 40; ++near) check((std::uint64_t{1} << bit) + near - 20);
+  }
+  check(UINT64_MAX);
 }
 
 }  // namespace

@@ -11,7 +11,14 @@ inline constexpr std::uint32_t kSizeClasses = 66;
 
 // 0 for 0 bytes, else 1 + ceil(log2(bytes)): 1 B -> 1, 2 B -> 2, 16 KB -> 15. At most 65.
 constexpr std::uint8_t size_class(std::uint64_t bytes) {
-  return bytes == 0 ? std::uint8_t{0} : static_cast<std::uint8_t>(1 + std::bit_width(bytes - 1));
+  if (bytes <= 1) return static_cast<std::uint8_t>(bytes);
+  const std::uint64_t last = bytes - 1;
+  if (last >> 53 != 0) [[unlikely]]
+    return static_cast<std::uint8_t>(1 + std::bit_width(last));
+  // The exponent of the number as a double: cheaper than to look for the highest bit, see duration_bucket.
+  const auto bits =
+      std::bit_cast<std::uint64_t>(static_cast<double>(static_cast<std::int64_t>(last)));
+  return static_cast<std::uint8_t>((bits >> 52) - 1023 + 2);
 }
 
 // The largest size in the class: size_class_top(size_class(16384)) == 16384.
