@@ -16,7 +16,7 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-STAGES = ["facts", "ddp", "stopped", "accuracy", "lost", "levels", "torch", "driver"]
+STAGES = ["facts", "ddp", "stopped", "accuracy", "lost", "driver_levels", "levels", "torch", "driver"]
 MASK_WITH_CHANNELS = 2 | 4 | 64  # Coll, P2p, KernelCh: as ours with everything exact
 
 
@@ -155,8 +155,7 @@ class Bench:
 
     def driver(self):
         """nccl-tests' way, without Python: one process, two GPUs."""
-        where = subprocess.run([sys.executable, "-c", "import nvidia.nccl; print(list(nvidia.nccl.__path__)[0])"], capture_output=True, text=True).stdout.strip()
-        library = ["--nccl", where + "/lib/libnccl.so.2"] if where else []  # torch's
+        library = self.nccl()
 
         def measure(environment):
             rows = []
@@ -180,6 +179,25 @@ class Bench:
         trace, done = self.recorded_run("levels", "detailed", "levels", "--peerscope", self.p, "--limit", "70", "--cycles", str(self.args.cycles))
         rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"operation"')]
         self.results["levels"] = {"status": done.returncode, "rows": rows, "stderr": done.stderr[-1500:]}
+
+    def driver_levels(self):
+        """The same with our driver, which varies less: rounds of some milliseconds, a level each."""
+        rows = []
+        for operation in ("all_reduce", "sendrecv"):
+            for arguments in (["-b", "8", "-e", "512K", "-f", "64", "-n", "500"], ["-b", "8M", "-e", "64M", "-f", "8", "-n", "50"]):
+                done = self.peerscope("bench", operation, "--backend", "nccl", *self.nccl(), "-g", "2", *arguments, "-w", "50", "--levels", "--rounds", "400", "--json", timeout=90)
+                if done.returncode != 0:
+                    self.say(f"driver_levels: {done.stderr.strip()[-300:]}")
+                    continue
+                for row in json.loads(done.stdout)["rows"]:
+                    rows += [{"operation": operation, "bytes": row["bytes"], "place": name, "levels": place["levels"]}
+                             for name, place in (("out", row), ("in", row["in_place"])) if place]
+        self.results["driver_levels"] = rows
+
+    def nccl(self):
+        """PyTorch's library, if that is where it is."""
+        where = subprocess.run([sys.executable, "-c", "import nvidia.nccl; print(list(nvidia.nccl.__path__)[0])"], capture_output=True, text=True).stdout.strip()
+        return ["--nccl", where + "/lib/libnccl.so.2"] if where else []
 
     def recorded_run(self, name, level, *workload, env=None):
         trace = self.work / f"{name}.pscope"

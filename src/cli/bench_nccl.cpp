@@ -16,10 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/nccl_levels.hpp"
 #include "cli/nccl_sweep.hpp"
 #include "cli/nccl_table.hpp"
 #include "cli/pinning.hpp"
 #include "cli/progress.hpp"
+#include "cli/sources.hpp"
 #include "comm/nccl/nccl_ranks.hpp"
 
 namespace peerscope {
@@ -249,6 +251,8 @@ void add_nccl_options(Args& args, NcclOptions& options) {
   args.flag("--pin,!--no-pin", options.pin, "nccl: keep ranks on processors near their device");
   args.flag("--nvls", options.nvls, "nccl: let NCCL use NVLink multicast if it wants to");
   args.text("--nccl", options.nccl_path, "nccl: the libnccl.so.2 to use");
+  args.flag("--levels", options.levels,
+            "nccl: what monitoring costs: its levels in turn, a round each, within the process");
   args.text("--event-times", options.event_times,
             "nccl: write the device time of each operation to this file, a JSON object a line");
 }
@@ -275,8 +279,28 @@ bool asks_for_nccl(const NcclOptions& options) {
   return options.op != none.op || options.root != none.root ||
          options.graph_launches != none.graph_launches || options.rounds != none.rounds ||
          options.timeout_s != none.timeout_s || options.processes || !options.pin || options.nvls ||
-         !options.nccl_path.empty() || !options.event_times.empty();
+         !options.nccl_path.empty() || !options.event_times.empty() || options.levels;
 }
+
+namespace {
+
+// Our plugin comes in, in a session of its own. False: it is not there, as said on standard error.
+bool bring_recorder(NcclOptions& options) {
+  options.check = 0;
+  options.rounds = std::max(1, options.rounds / kLevels) * kLevels;
+  const std::string plugin = source_libraries().nccl;
+  if (plugin.empty() && std::getenv("NCCL_PROFILER_PLUGIN") == nullptr) {
+    fmt::print(
+        stderr,
+        "peerscope bench: --levels: libpeerscope-nccl.so is not beside this command (../lib)\n");
+    return false;
+  }
+  if (!plugin.empty()) setenv("NCCL_PROFILER_PLUGIN", plugin.c_str(), 0);
+  setenv("PEERSCOPE_SESSION", fmt::format("bench-{}", getpid()).c_str(), 1);
+  return true;
+}
+
+}  // namespace
 
 int run_nccl_sweep(const NcclOptions& asked) {
   NcclOptions options = asked;
@@ -288,6 +312,7 @@ int run_nccl_sweep(const NcclOptions& asked) {
   NcclBoard& board = *memory;
   // Multicast memory of a process that died hard may stay taken on a shared machine.
   if (!options.nvls) setenv("NCCL_NVLS_ENABLE", "0", 0);
+  if (options.levels && !bring_recorder(options)) return 2;
   if (const int status = look_around(options, board); status != 0) return status;
   if (!make_events_file(options.event_times)) return 2;
   const auto places = places_for(options, board);

@@ -17,12 +17,13 @@ struct NcclOptions {
   std::string op = "sum";
   int root = 0, graph_launches = 0, rounds = 5, timeout_s = 120;
   bool processes = false, pin = true, nvls = false, json = false;
+  bool levels = false;  // what monitoring costs: its levels in turn, a round each
   std::string nccl_path, event_times;
 };
 
 inline constexpr int kMostNcclSizes = 64;
 inline constexpr int kMostNcclRanks = 64;
-inline constexpr int kMostNcclRounds = 64;
+inline constexpr int kMostNcclRounds = 1024;
 
 // The flags that only NCCL has. After parse(), a sentence if they don't fit one another.
 void add_nccl_options(Args& args, NcclOptions& options);

@@ -1,12 +1,15 @@
 #include "cli/nccl_sweep.hpp"
 
 #include <algorithm>
+#include <cstdlib>
+#include <optional>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "cli/measure.hpp"
+#include "cli/nccl_levels.hpp"
 #include "comm/nccl/nccl_ranks.hpp"
 
 namespace peerscope {
@@ -41,6 +44,12 @@ class Sweep {
                    sizes_.back().send) {}
 
   Status run() {
+    if (options_.levels && worker_.process == 0) {
+      const char* session = std::getenv("PEERSCOPE_SESSION");
+      Result<LevelSwitch> opened = LevelSwitch::open(session != nullptr ? session : "");
+      if (!opened) return opened.error();
+      levels_ = std::move(*opened);
+    }
     for (NcclRank& rank : ranks_.local()) {
       Status made = make_buffers(rank);
       if (!made) return made;
@@ -179,8 +188,21 @@ class Sweep {
     return Done{};
   }
 
+  // Some operations more, until all have noticed.
+  Status change_level(const std::vector<NcclCall>& calls, int round) {
+    Status ok = levels_ ? levels_->set(level_of_round(round)) : Status(Done{});
+    if (!board_.barrier(worker_.processes))
+      return Error{ErrorCode::peer_lost, "another rank has failed"};
+    for (int i = 0; ok && i < 10; ++i) ok = ranks_.enqueue(calls);
+    return ok ? ranks_.wait() : ok;
+  }
+
   // As nccl-tests: from a barrier until the streams are empty, over the operations between.
   Status time_round(const std::vector<NcclCall>& calls, int round, NcclPlaceTimes& times) {
+    if (options_.levels) {
+      Status set = change_level(calls, round);
+      if (!set) return set;
+    }
     if (!board_.barrier(worker_.processes))
       return Error{ErrorCode::peer_lost, "another rank has failed"};
     Status ok = record(&RankBuffers::begin);
@@ -316,6 +338,7 @@ class Sweep {
   NcclReference reference_;
   std::vector<RankBuffers> buffers_;
   std::vector<Pair> pairs_;
+  std::optional<LevelSwitch> levels_;
   std::vector<std::byte> host_;
 };
 

@@ -27,6 +27,7 @@ NcclPlace place_of(const NcclOptions& options, const NcclPlaceTimes& times, std:
     device.push_back(*std::max_element(ranks, ranks + options.ranks));
   }
   place.measured = true;
+  if (options.levels) place.levels = level_costs(host);
   place.us = spread_of(std::move(host));
   place.device_us = spread_of(std::move(device));
   place.algbw = algbw(static_cast<double>(bytes), place.us.median * 1e3);
@@ -60,17 +61,46 @@ std::string nvls_text(const NcclOptions& options) {
 nlohmann::json place_json(const NcclOptions& options, const NcclPlace& place) {
   if (!place.measured) return nullptr;
   const bool checked = options.check != 0;
-  return {{"time_us", place.us.median},
-          {"min_us", place.us.least},
-          {"max_us", place.us.most},
-          {"mad_us", place.us.mad},
-          {"device_us", place.device_us.median},
-          {"device_min_us", place.device_us.least},
-          {"device_max_us", place.device_us.most},
-          {"algbw_gbs", place.algbw / 1e9},
-          {"busbw_gbs", place.busbw / 1e9},
-          {"wrong", checked ? nlohmann::json(place.wrong) : nlohmann::json(nullptr)},
-          {"checked", checked ? nlohmann::json(place.checked) : nlohmann::json(nullptr)}};
+  nlohmann::json out{
+      {"time_us", place.us.median},
+      {"min_us", place.us.least},
+      {"max_us", place.us.most},
+      {"mad_us", place.us.mad},
+      {"device_us", place.device_us.median},
+      {"device_min_us", place.device_us.least},
+      {"device_max_us", place.device_us.most},
+      {"algbw_gbs", place.algbw / 1e9},
+      {"busbw_gbs", place.busbw / 1e9},
+      {"wrong", checked ? nlohmann::json(place.wrong) : nlohmann::json(nullptr)},
+      {"checked", checked ? nlohmann::json(place.checked) : nlohmann::json(nullptr)}};
+  for (std::size_t i = 0; options.levels && i < place.levels.size(); ++i) {
+    const LevelCost& cost = place.levels[i];
+    out["levels"][std::string(name(kLevelsInTurn[i]))] = {{"mean_us", cost.mean_us},
+                                                          {"ratio_of_means", cost.ratio_of_means},
+                                                          {"ratio", cost.ratio},
+                                                          {"ratio_low", cost.ratio_low},
+                                                          {"ratio_high", cost.ratio_high}};
+  }
+  return out;
+}
+
+void print_levels(const std::vector<NcclRow>& rows) {
+  fmt::print("# time over that at level off in the same cycle: of the means; median [quartiles]\n");
+  fmt::print("# {:>12} {:>9} {:>28} {:>28} {:>28}\n", "bytes", "off us", "basic", "detailed",
+             "comprehensive");
+  for (const NcclRow& row : rows) {
+    for (const NcclPlace* place : {&row.out, &row.in}) {
+      if (!place->measured) continue;
+      std::string cells;
+      for (std::size_t i = 1; i < place->levels.size(); ++i) {
+        const LevelCost& c = place->levels[i];
+        cells +=
+            fmt::format(" {:>28}", fmt::format("{:.3f}; {:.3f} [{:.3f}..{:.3f}]", c.ratio_of_means,
+                                               c.ratio, c.ratio_low, c.ratio_high));
+      }
+      fmt::print("# {:>12} {:>9.2f}{}\n", row.size.bytes, place->levels[0].mean_us, cells);
+    }
+  }
 }
 
 }  // namespace
@@ -137,6 +167,7 @@ void print_nccl_row(const NcclOptions& options, const NcclRow& row) {
 }
 
 void print_nccl_foot(const NcclOptions& options, const std::vector<NcclRow>& rows) {
+  if (options.levels) print_levels(rows);
   double busbw = 0;
   std::uint64_t wrong = 0;
   int places = 0;

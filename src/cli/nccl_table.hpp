@@ -1,18 +1,21 @@
 // How the results of an NCCL sweep read: nccl-tests' table, or JSON.
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
 #include "cli/measure.hpp"
+#include "cli/nccl_levels.hpp"
 #include "cli/nccl_sweep.hpp"
 
 namespace peerscope {
 
 struct NcclPlace {
-  Spread us, device_us;  // over the rounds
+  Spread us, device_us;                     // over the rounds
+  std::array<LevelCost, kLevels> levels{};  // with --levels
   double algbw = 0, busbw = 0;
   std::uint64_t wrong = 0, checked = 0;
   bool measured = false;  // false: the operation has no such place

@@ -11,7 +11,7 @@ namespace {
 using enum ValueType;
 
 constexpr double kKi = 1024, kMi = 1024 * kKi, kGi = 1024 * kMi, kTi = 1024 * kGi;
-constexpr double kUs = 1e3, kMs = 1e6, kS = 1e9, kDay = 86'400 * kS, kYear = 365 * kDay;
+constexpr double kMs = 1e6, kS = 1e9, kDay = 86'400 * kS, kYear = 365 * kDay;
 constexpr bool kLive = true, kAtStart = false;
 constexpr const char* kOperations =
     "other send recv copy broadcast reduce all_reduce all_gather reduce_scatter gather scatter "
