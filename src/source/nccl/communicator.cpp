@@ -71,6 +71,7 @@ Communicator* start(std::uint64_t hash, const char* name, std::uint32_t ranks, s
   comm->unnumbered.store(0, kRelaxed);
   comm->next_p2p.store(0, kRelaxed);
   for (auto& stop : comm->channel_stop_ns) stop.store(0, kRelaxed);
+  for (auto& start : comm->channel_start_ns) start.store(0, kRelaxed);
   comm->bracket = {};
   comm->pending.begin_ticks.store(0, kRelaxed);
   comm->lacks_tasks.store(false, kRelaxed);

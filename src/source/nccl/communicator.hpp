@@ -37,6 +37,8 @@ struct Communicator {
   std::atomic<std::uint64_t> next_p2p{0};
   // When a channel's last work ended, by the device's clock: the next cannot have begun before.
   std::atomic<std::uint64_t> channel_stop_ns[kChannels] = {};
+  // When its last work began: a send and a receive of one group are one work, and have the same times.
+  std::atomic<std::uint64_t> channel_start_ns[kChannels] = {};
   std::atomic<bool> expects_channels{false};  // NCCL had them in its mask when the last group began
   // The last group held one call of its own, whose events are not asked for.
   std::atomic<bool> is_single{false};

@@ -349,6 +349,88 @@ TEST_F(Pitfall, V4ChannelsOfAPointToPointMayBeUninitialised) {
   EXPECT_EQ(recorded(comm.hash).operations.size(), 2u);
 }
 
+// The kernel does both as one work: two events come with the same times, the second after the first has stopped.
+TEST_F(Pitfall, SendAndReceiveOfAGroupHaveTheSameTimesAndBothCount) {
+  FakeNccl nccl = exact(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  const double before = metric("nccl.refused_device_times");
+  FakeNccl::Collective send, receive;
+  send.func = "Send";
+  receive.func = "Recv";
+  std::uint64_t at = device_now();
+  for (int i = 0; i < 3; ++i, at += 50'000) {
+    void* group = nccl.begin_group(comm, false, 2);
+    void* send_call = nccl.begin_p2p_call(comm, group, send);
+    void* receive_call = nccl.begin_p2p_call(comm, group, receive);
+    void* sent = nccl.begin_p2p(comm, send_call, send, 1, 1);
+    void* received = nccl.begin_p2p(comm, receive_call, receive, 1, 1);
+    nccl.stop(group);
+    const auto both = channels(5, 1, at, 0, 8'000);
+    nccl.channels(comm, sent, both);
+    nccl.channels(comm, received, both);
+  }
+  const auto got = recorded(comm.hash).device_times;
+  ASSERT_EQ(got.size(), 6u);
+  for (const Op& op : got) EXPECT_EQ(op.device_duration_ns, 8'000);
+  EXPECT_EQ(metric("nccl.refused_device_times"), before);
+}
+
+TEST_F(Pitfall, ChannelsAreThoseThatAreUsedNotTheFirstOnes) {
+  FakeNccl nccl = exact(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  const std::uint64_t now = device_now();
+  FakeNccl::Collective what;
+  what.channels = {
+      {2, now, now + 10'000}, {17, now + 5'000, now + 40'000}, {63, now + 1'000, now + 2'000}};
+  nccl.collective(comm, what);
+  const auto got = recorded(comm.hash).device_times;
+  ASSERT_EQ(got.size(), 1u);
+  EXPECT_EQ(got[0].device_duration_ns, 40'000);
+}
+
+// 2.29's broadcasts go through a scheduler that gives them no task.
+TEST_F(Pitfall, BroadcastWithoutATaskIsRecordedFromItsCall) {
+  FakeNccl nccl = fake(6);
+  FakeNccl::Comm comm = nccl.init(hash(), 4, 1);
+  FakeNccl::Collective broadcast;
+  broadcast.func = "Broadcast";
+  broadcast.root = 3;
+  for (int i = 0; i < 4; ++i) {
+    void* group = nccl.begin_group(comm);
+    nccl.stop(nccl.begin_call(comm, group, broadcast));
+    nccl.stop(group);
+  }
+  nccl.finalize(comm);
+  const auto got = recorded(comm.hash).operations;
+  ASSERT_EQ(got.size(), 4u);
+  for (const Op& op : got) {
+    EXPECT_EQ(op.kind, Kind::broadcast);
+    EXPECT_EQ(op.peer, 3);
+    EXPECT_EQ(op.bytes, 4096u);
+  }
+}
+
+// From 2.29 on they have events, without times: nothing is asked of them, their calls are recorded.
+TEST_F(Pitfall, CopyEngineCollectivesAreTheirCalls) {
+  FakeNccl nccl = fake(6);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  for (int i = 0; i < 2; ++i) {
+    void* group = nccl.begin_group(comm);
+    void* call = nccl.begin_call(comm, group, {});
+    for (const std::uint64_t type : {1u << 12, 1u << 13, 1u << 14}) {
+      Descriptor d;
+      std::memset(&d, 0x5A, sizeof d);
+      d.head.type = type;
+      d.head.parent = call;
+      EXPECT_EQ(nccl.start(comm.context, d), nullptr);
+    }
+    nccl.stop(call);
+    nccl.stop(group);
+  }
+  nccl.finalize(comm);
+  EXPECT_EQ(recorded(comm.hash).operations.size(), 2u);
+}
+
 TEST_F(NcclTest, KeepsFiveThousandOperationsBetweenTwoReads) {
   FakeNccl nccl = exact(5);
   FakeNccl::Comm comm = nccl.init(hash(), 2, 0);

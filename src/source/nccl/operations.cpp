@@ -245,8 +245,11 @@ void* begin_channel(void* operation, std::uint8_t channel, std::uint64_t start_n
   Event* event = find_event(operation, Tag::device);
   if (event == nullptr || channel >= kChannels) return nullptr;
   // NCCL keeps 64 times a channel: a reader that is late finds those of another operation.
-  if (start_ns == 0 || start_ns < event->comm->channel_stop_ns[channel].load(kRelaxed))
-    event->damaged.store(true, kRelaxed);
+  std::atomic<std::uint64_t>& last_start = event->comm->channel_start_ns[channel];
+  const bool overlaps = start_ns < event->comm->channel_stop_ns[channel].load(kRelaxed) &&
+                        start_ns != last_start.load(kRelaxed);
+  if (start_ns == 0 || overlaps) event->damaged.store(true, kRelaxed);
+  last_start.store(start_ns, kRelaxed);
   lower(event->first_start_ns, start_ns);
   Handle handle = Handle::of(operation);
   handle.tag = Tag::channel;
