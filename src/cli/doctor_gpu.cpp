@@ -107,7 +107,8 @@ Check cuda_environment(const DoctorHost& host) {
   const std::string value = host.environment("CUDA_INJECTION64_PATH");
   check.facts = {{"value", value}};
   if (value.empty()) {
-    check.sentence = "CUDA_INJECTION64_PATH is not set: peerscope run sets it";
+    check.sentence =
+        "CUDA_INJECTION64_PATH is not set: peerscope run sets it with source.cuda = true";
   } else if (value.find("libpeerscope-cuda") != std::string::npos) {
     check.sentence = "CUDA_INJECTION64_PATH is ours: programs started from here record";
   } else {

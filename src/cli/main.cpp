@@ -15,18 +15,14 @@ namespace peerscope {
 namespace {
 
 std::vector<const Command*> all_commands() {
-  std::vector<const Command*> commands{&kDemoCommand,         &kRunCommand,
-                                       &kTopCommand,          &kReportCommand,
-                                       &kSessionsCommand,     &kRecordCommand,
-                                       &kInfoCommand,         &kQueryCommand,
-                                       &kExportCommand,       &kImportCommand,
-                                       &kMergeCommand,        &kLevelCommand,
-                                       &kDevicesCommand,      &kRasCommand,
-                                       &kBenchTraceCommand,   &kBenchNcclCallbackCommand,
-                                       &kBenchRecordCommand,  &kBenchDeliveryCommand,
-                                       &kBenchOverheadCommand};
-  commands.push_back(&kExllamaCommand);
-  commands.push_back(&kDoctorSourcesCommand);
+  std::vector<const Command*> commands{
+      &kDemoCommand,          &kRunCommand,           &kTopCommand,
+      &kReportCommand,        &kSessionsCommand,      &kRecordCommand,
+      &kInfoCommand,          &kQueryCommand,         &kExportCommand,
+      &kImportCommand,        &kMergeCommand,         &kLevelCommand,
+      &kDevicesCommand,       &kRasCommand,           &kExllamaCommand,
+      &kDoctorSourcesCommand, &kBenchTraceCommand,    &kBenchNcclCallbackCommand,
+      &kBenchRecordCommand,   &kBenchDeliveryCommand, &kBenchOverheadCommand};
   for (int i = 0; i < kBenchCollectiveCommandCount; ++i)
     commands.push_back(&kBenchCollectiveCommands[i]);
   for (int i = 0; i < kConfigCommandCount; ++i) commands.push_back(&kConfigCommands[i]);
