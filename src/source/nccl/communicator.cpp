@@ -74,6 +74,7 @@ Communicator* start(std::uint64_t hash, const char* name, std::uint32_t ranks, s
   for (auto& start : comm->channel_start_ns) start.store(0, kRelaxed);
   comm->bracket = {};
   comm->pending.begin_ticks.store(0, kRelaxed);
+  comm->p2p_begin_ticks.store(0, kRelaxed);
   comm->lacks_tasks.store(false, kRelaxed);
   comm->is_single.store(false, kRelaxed);
   comm->chained = nullptr;

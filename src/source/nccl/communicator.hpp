@@ -17,8 +17,9 @@ struct Bracket {
   bool given = false;  // one was handed to the recorder
 };
 
-// The call of a group that NCCL made for it alone, until its task comes: on the same thread, before the next call. Most
-// operations are such; what is kept here instead of in events spares them five of eight callbacks.
+// The collective of a group that NCCL made for it alone, until its task comes: before the next call, but for plans with
+// network operations while a graph's are under way. Most operations are such; what is kept here instead of in events spares
+// them five of eight callbacks.
 struct PendingCall {
   std::atomic<std::uint64_t> begin_ticks{0};  // 0: none
   std::atomic<std::uint64_t> bytes{0};
@@ -45,6 +46,8 @@ struct Communicator {
   // Calls have come whose task never did (symmetric memory, copy engines): their ends are asked for.
   std::atomic<bool> lacks_tasks{false};
   PendingCall pending;
+  // Sends and receives of such a group (an all-to-all is one, with many): when its first call was made.
+  std::atomic<std::uint64_t> p2p_begin_ticks{0};
   Bracket bracket;          // see device_clock.hpp
   void* chained = nullptr;  // the chained plugin's context
 };

@@ -159,6 +159,113 @@ TEST_F(Pitfall, AllToAllArrivesAsSendsAndReceivesWithTheirPeers) {
   }
 }
 
+// As 2.28 does: one group of NCCL's own, with a call for each peer and way.
+TEST_F(Pitfall, AllToAllOutsideAGroupIsAsManySendsAndReceivesAndNoMore) {
+  FakeNccl nccl = fake(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 4, 1);
+  FakeNccl::Collective send, receive;
+  send.func = "Send";
+  receive.func = "Recv";
+  for (int time = 0; time < 2; ++time) {
+    void* group = nccl.begin_group(comm, false, 1);
+    std::vector<void*> calls;
+    for (int peer = 0; peer < 4; ++peer) {
+      for (const auto& what : {send, receive}) {
+        calls.push_back(nccl.begin_p2p_call(comm, group, what));
+        nccl.stop(calls.back());
+      }
+    }
+    for (std::size_t i = 0; i < calls.size(); ++i)
+      nccl.stop(
+          nccl.begin_p2p(comm, calls[i], i % 2 == 0 ? send : receive, static_cast<int>(i / 2), 1));
+    nccl.stop(group);
+  }
+  nccl.collective(comm, {});
+  nccl.finalize(comm);
+  const auto got = recorded(comm.hash).operations;
+  ASSERT_EQ(got.size(), 17u);
+  for (std::size_t i = 0; i < 16; ++i) {
+    EXPECT_EQ(got[i].kind, i % 2 == 0 ? Kind::send : Kind::recv);
+    EXPECT_EQ(got[i].peer, i % 8 / 2);
+    EXPECT_EQ(got[i].bytes, 4096u);
+    EXPECT_EQ(got[i].sequence, i);
+  }
+}
+
+// One group over the communicators of several devices, as nccl-tests has it: NCCL tells the first one only.
+TEST_F(Pitfall, AGroupOverSeveralCommunicatorsIsToldToTheFirstOnly) {
+  FakeNccl nccl = exact(5);
+  FakeNccl::Comm first = nccl.init(hash(), 2, 0);
+  FakeNccl::Comm second = nccl.init(first.hash, 2, 1);
+  std::uint64_t at = device_now();
+  const auto ran = [&at] {
+    FakeNccl::Collective what;
+    what.channels = channels(0, 2, at += 10'000, 0, 5'000);
+    return what;
+  };
+  for (int i = 0; i < 3; ++i) {
+    if (i == 1) nccl.collective(second, ran());  // by itself, in between
+    if (i == 1) nccl.collective(first, ran());
+    void* group = nccl.begin_group(first, false, 2);
+    std::vector<void*> calls, operations;
+    for (int call = 0; call < 4; ++call) {
+      calls.push_back(nccl.begin_call(call % 2 == 0 ? first : second, group, ran()));
+      nccl.stop(calls.back());
+    }
+    for (std::size_t call = 0; call < 4; ++call) {
+      operations.push_back(
+          nccl.begin_operation(call % 2 == 0 ? first : second, calls[call], ran()));
+      nccl.stop(operations.back());
+    }
+    nccl.stop(group);
+    for (std::size_t call = 0; call < 4; ++call)
+      nccl.channels(call % 2 == 0 ? first : second, operations[call], ran().channels);
+  }
+  const auto got = recorded(first.hash);
+  EXPECT_EQ(got.operations.size(), 14u);
+  EXPECT_EQ(got.device_times.size(), 14u);
+}
+
+// A replay brings the call's handle back. What is under way on the user's thread is not its call.
+TEST_F(Pitfall, AReplayDoesNotTakeTheCallOfAnEagerOperation) {
+  FakeNccl nccl = exact(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  FakeNccl::Collective large;
+  large.captured = true;
+  void* captured_group = nccl.begin_group(comm, true);
+  void* captured_call = nccl.begin_call(comm, captured_group, large);
+  nccl.stop(captured_call);
+  nccl.stop(captured_group);
+  void* group = nccl.begin_group(comm);
+  void* call = nccl.begin_call(comm, group, {});
+  const std::uint64_t after = clock_ns(CLOCK_MONOTONIC);
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  nccl.stop(nccl.begin_operation(comm, captured_call, large));  // a replay, of the same size
+  nccl.stop(nccl.begin_operation(comm, call, {}));
+  nccl.finalize(comm);
+  const auto got = recorded(comm.hash).operations;
+  ASSERT_EQ(got.size(), 2u);
+  EXPECT_GE(got[0].begin_ns, static_cast<std::int64_t>(after) + 1'500'000);  // its own
+  EXPECT_LE(got[1].begin_ns, static_cast<std::int64_t>(after) + 500'000);    // the call's
+}
+
+TEST_F(NcclTest, CallsOfBeforeASilenceAreNotRecordedAfterIt) {
+  FakeNccl nccl = fake(5);
+  FakeNccl::Comm comm = nccl.init(hash(), 2, 0);
+  nccl.collective(comm, {});
+  void* call = nccl.begin_call(comm, nccl.begin_group(comm), {});
+  set_level(Level::off);
+  nccl.stop(nccl.begin_operation(comm, call, {}));
+  set_level(Level::detailed);
+  nccl.collective(comm, {});  // notices
+  nccl.collective(comm, {});
+  nccl.finalize(comm);
+  const auto got = recorded(comm.hash).operations;
+  ASSERT_GE(got.size(), 2u);
+  EXPECT_LE(got.size(), 3u);
+  for (const Op& op : got) EXPECT_LT(op.host_duration_ns, 100'000'000);
+}
+
 // The first is noticed when the next call comes; from then on their groups' ends are asked for.
 TEST_F(Pitfall, CallsWithoutATaskAsOfSymmetricKernelsAreRecordedAllTheSame) {
   FakeNccl nccl = fake(5);

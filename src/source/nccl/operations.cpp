@@ -108,14 +108,31 @@ struct MadeCall {
 MadeCall made_by(const Event& event) {
   return {true, event.expects_channels, event.kind, event.dtype, event.begin_ticks, event.bytes};
 }
-// A replay's operation, on a thread of its own, is of another kind or finds none.
-MadeCall take_pending(Communicator& comm, std::uint8_t kind) {
-  const std::uint64_t begin = comm.pending.begin_ticks.load(kRelaxed);
-  const std::uint64_t what = comm.pending.what.load(kRelaxed);
-  if (begin == 0 || (what & 0xFF) != kind) return {};
+// Of another kind or size: that one's task is still to come.
+MadeCall take_pending(Communicator& comm, std::uint8_t kind, std::uint64_t bytes) {
+  PendingCall& pending = comm.pending;
+  const std::uint64_t what = pending.what.load(kRelaxed);
+  if ((what & 0xFF) != kind || pending.bytes.load(kRelaxed) != bytes) return {};
+  const std::uint64_t begin = pending.begin_ticks.exchange(0, kRelaxed);
+  if (begin == 0) return {};
+  const auto dtype = static_cast<std::uint8_t>(what >> 8);
+  return {true, comm.expects_channels.load(kRelaxed), kind, dtype, begin, bytes};
+}
+// A captured call was given a handle, which a replay brings back when it is long over: it must not take an eager one's.
+MadeCall call_without_event(Communicator& comm, void* handle, const Operation& operation,
+                            std::uint64_t bytes) {
+  if (handle != nullptr) return {};
+  if (!is_p2p(operation.kind)) return take_pending(comm, operation.kind, bytes);
+  const std::uint64_t begin = comm.p2p_begin_ticks.load(kRelaxed);
+  if (begin == 0) return {};
+  return {true, comm.expects_channels.load(kRelaxed), operation.kind, operation.dtype, begin,
+          bytes};
+}
+
+// At level off nothing is recorded, and nothing is kept for when it is on again.
+void* forget_pending(Communicator& comm) {
   comm.pending.begin_ticks.store(0, kRelaxed);
-  return {true,  comm.expects_channels.load(kRelaxed), kind, static_cast<std::uint8_t>(what >> 8),
-          begin, comm.pending.bytes.load(kRelaxed)};
+  return nullptr;
 }
 
 void end_call(Event& call) {
@@ -170,7 +187,9 @@ void finish(Event& event) {
 
 void* begin_group(Communicator* comm, bool captured, int depth) {
   follow_level();
-  if (comm == nullptr || level_now() == PSCOPE_LEVEL_OFF) return nullptr;
+  if (comm == nullptr) return nullptr;
+  comm->p2p_begin_ticks.store(0, kRelaxed);
+  if (level_now() == PSCOPE_LEVEL_OFF) return forget_pending(*comm);
   comm->expects_channels.store(measures_channels(), kRelaxed);
   const bool single = depth == 1 && !captured && !comm->lacks_tasks.load(kRelaxed);
   comm->is_single.store(single, kRelaxed);
@@ -186,12 +205,18 @@ void* begin_group(Communicator* comm, bool captured, int depth) {
 }
 
 void* begin_call(Communicator* comm, void* group_handle, const Call& call) {
-  if (comm == nullptr || level_now() == PSCOPE_LEVEL_OFF) return nullptr;
+  if (comm == nullptr) return nullptr;
+  if (level_now() == PSCOPE_LEVEL_OFF) return forget_pending(*comm);
   const std::uint64_t now = now_ticks();
   const std::uint64_t bytes = size_of(call.kind, call.count, call.dtype, comm->ranks);
   end_calls(*comm);
-  if (comm->is_single.load(kRelaxed) && !call.captured) {
-    await_task(comm->pending, call, bytes, now);
+  // Of a group over several communicators only the first is told: that group has a handle.
+  if (group_handle == nullptr && comm->is_single.load(kRelaxed) && !call.captured) {
+    if (!is_p2p(call.kind)) {
+      await_task(comm->pending, call, bytes, now);
+    } else if (comm->p2p_begin_ticks.load(kRelaxed) == 0) {
+      comm->p2p_begin_ticks.store(now, kRelaxed);
+    }
     follow_time(now);
     return nullptr;
   }
@@ -203,7 +228,8 @@ void* begin_call(Communicator* comm, void* group_handle, const Call& call) {
     event->dtype = call.dtype;
     event->bytes = bytes;
     event->peer = peer_of(call.kind, call.root);
-    event->expects_channels = comm->expects_channels.load(kRelaxed);
+    event->expects_channels =
+        group != nullptr ? group->expects_channels : comm->expects_channels.load(kRelaxed);
     if (group != nullptr) {
       event->group = index_of(*group);
       event->next = group->next;
@@ -216,20 +242,22 @@ void* begin_call(Communicator* comm, void* group_handle, const Call& call) {
 
 void* begin_operation(Communicator* comm, void* call_handle, const Operation& operation) {
   Recorder* session = recorder();
-  if (comm == nullptr || session == nullptr || level_now() == PSCOPE_LEVEL_OFF) return nullptr;
+  if (comm == nullptr || session == nullptr) return nullptr;
+  if (level_now() == PSCOPE_LEVEL_OFF) return forget_pending(*comm);
   Event* event = find_event(call_handle, Tag::call);
   if (event != nullptr && event->captured) return nullptr;  // nothing runs now
-  const MadeCall call = event != nullptr ? made_by(*event) : take_pending(*comm, operation.kind);
+  const std::uint64_t bytes =
+      size_of(operation.kind, operation.count, operation.dtype, comm->ranks);
+  const MadeCall call =
+      event != nullptr ? made_by(*event) : call_without_event(*comm, call_handle, operation, bytes);
   // Level basic counts: it has no use for the time of most.
   const bool basic = level_now() == PSCOPE_LEVEL_BASIC;
   const std::uint64_t now = basic && call.known ? call.begin_ticks : ticks_now(session->clock);
   const std::uint64_t begin = call.known ? call.begin_ticks : now;
   // The call keeps the user's count and type; operations of some kinds are counted in bytes.
   const bool by_call = call.known && call.kind == operation.kind;
-  pscope_op op = op_of(
-      *comm, operation,
-      by_call ? call.bytes : size_of(operation.kind, operation.count, operation.dtype, comm->ranks),
-      sequence_of(*comm, operation));
+  pscope_op op =
+      op_of(*comm, operation, by_call ? call.bytes : bytes, sequence_of(*comm, operation));
   if (by_call) op.dtype = call.dtype;
   record_finished(*session, op, begin);
   const bool expects = call.known ? call.expects_channels : measures_channels();
@@ -266,9 +294,8 @@ void note_channel_stop(void* channel, std::uint64_t stop_ns) {
 }
 
 void end_calls(Communicator& comm) {
-  const std::uint64_t begin = comm.pending.begin_ticks.load(kRelaxed);
+  const std::uint64_t begin = comm.pending.begin_ticks.exchange(0, kRelaxed);
   if (begin == 0) return;
-  comm.pending.begin_ticks.store(0, kRelaxed);
   comm.lacks_tasks.store(true, kRelaxed);
   const std::uint64_t what = comm.pending.what.load(kRelaxed);
   record_call(comm, static_cast<std::uint8_t>(what), static_cast<std::uint8_t>(what >> 8),
