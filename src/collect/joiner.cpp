@@ -6,11 +6,12 @@
 namespace peerscope {
 namespace {
 
-// Wide enough for what one round over the rings may bring out of order, within 64 Ki arrivals a communicator.
-std::uint64_t slots_for(std::uint32_t ranks) {
+// Wide enough for what one round over the rings may bring out of order, within 64 Ki arrivals a communicator. Device times
+// are a sample, and where they are not complete soon they never will be.
+std::uint64_t slots_for(std::uint32_t ranks, bool device) {
   const std::uint64_t fitting =
       std::bit_floor(std::uint64_t{65536} / std::max<std::uint32_t>(ranks, 1));
-  return std::clamp<std::uint64_t>(fitting, 64, 8192);
+  return std::clamp<std::uint64_t>(fitting, 64, device ? 512 : 8192);
 }
 
 bool has_rank(const Arrival* arrivals, std::uint16_t arrived, std::uint16_t rank) {
@@ -40,11 +41,13 @@ inline Joiner::Comm* Joiner::comm_of(const Op& op) {
 Joiner::Comm* Joiner::find_comm(const Op& op, std::uint64_t id) {
   auto found = comms_.find(id);
   if (found == comms_.end()) {
-    if (comms_.size() >= kMaxCommunicators) return nullptr;
+    std::size_t& count = op.device_only ? device_windows_ : windows_;
+    if (count >= kMaxCommunicators) return nullptr;
+    ++count;
     auto comm = std::make_unique<Comm>();
     comm->ranks = op.ranks;
     comm->places = std::min<std::uint32_t>(op.ranks, kMaxArrivals);
-    const std::uint64_t slots = slots_for(op.ranks);
+    const std::uint64_t slots = slots_for(op.ranks, op.device_only);
     comm->mask = slots - 1;
     comm->slots.resize(slots);
     comm->arrivals.resize(slots * comm->places);

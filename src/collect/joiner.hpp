@@ -75,6 +75,7 @@ class Joiner {
 
   CollectiveSink& sink_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Comm>> comms_;
+  std::size_t windows_ = 0, device_windows_ = 0;  // in comms_; each may be kMaxCommunicators
   std::uint64_t last_id_ = 0;
   Comm* last_comm_ = nullptr;
   std::uint64_t late_ = 0;

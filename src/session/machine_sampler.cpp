@@ -70,6 +70,7 @@ std::shared_ptr<const MachineSummary> MachineSampler::latest() const {
 
 void MachineSampler::stop() {
   std::unique_lock lock(state_->mutex);
+  if (state_->stopping) return;  // was waited for already
   state_->stopping = true;
   state_->changed.notify_all();
   state_->changed.wait_for(lock, std::chrono::nanoseconds(patience_ns_),

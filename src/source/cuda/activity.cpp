@@ -23,12 +23,12 @@ constinit std::atomic<std::uint64_t> g_signs{0}, g_found{0};
 constinit std::atomic<bool> g_stopped{false};
 constinit pthread_mutex_t g_reading = PTHREAD_MUTEX_INITIALIZER;
 
-// The last tie: at CUPTI's time `device_ns` it was `host_ns`, by CLOCK_MONOTONIC.
-constinit std::atomic<std::uint64_t> g_device_ns{0}, g_host_ns{0};
+// From CUPTI's time to CLOCK_MONOTONIC, at the last tie; one word, so that nobody reads half of two. 0: none yet.
+constinit std::atomic<std::uint64_t> g_to_host_ns{0};
 
 std::uint64_t host_time(std::uint64_t device_ns) {
-  const std::uint64_t host_ns = g_host_ns.load(std::memory_order_acquire);
-  return host_ns == 0 ? 0 : host_ns + (device_ns - g_device_ns.load(kRelaxed));
+  const std::uint64_t to_host_ns = g_to_host_ns.load(kRelaxed);
+  return to_host_ns == 0 ? 0 : device_ns + to_host_ns;
 }
 
 void on_request(std::uint8_t** buffer, std::size_t* size, std::size_t* max_records) {
@@ -123,8 +123,7 @@ bool tie_clock() {
     best_device = device_ns;
   }
   pscope_device_clock(&session->pub, kClock, best_device, best_before, best_before + best_width);
-  g_device_ns.store(best_device, kRelaxed);
-  g_host_ns.store(best_before + best_width / 2, std::memory_order_release);
+  g_to_host_ns.store(best_before + best_width / 2 - best_device, kRelaxed);
   return true;
 }
 

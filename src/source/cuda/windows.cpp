@@ -23,6 +23,7 @@ constexpr unsigned kIdleBits = 3;  // eight times as rarely where nothing is fou
 constexpr std::uint32_t kIdleWindows = 32;
 constexpr std::uint64_t kNever = UINT64_MAX;
 
+constinit bool g_kernels = true, g_log = false;  // written before the thread is started
 constinit pthread_mutex_t g_mutex = PTHREAD_MUTEX_INITIALIZER;
 pthread_cond_t g_wake;  // by the monotonic clock: made in start_windows
 constinit bool g_started = false, g_context = false, g_stop = false,
@@ -225,8 +226,8 @@ void tie_when_due(Windows& w, std::uint64_t now) {
 
 void* run(void*) {
   Windows w;
-  w.kernels = is_on("PEERSCOPE_CUDA_KERNELS", true);
-  w.log = is_logging();
+  w.kernels = g_kernels;
+  w.log = g_log;
   bool going = wait_for_context();
   while (going) {
     follow_level(w);
@@ -251,8 +252,11 @@ void* run(void*) {
   return nullptr;
 }
 
-// With all signals blocked: they are the application's.
+// With all signals blocked: they are the application's. The environment is read on the caller's thread: the application may
+// change it at any time.
 int start_thread() {
+  g_kernels = is_on("PEERSCOPE_CUDA_KERNELS", true);
+  g_log = is_logging();
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);

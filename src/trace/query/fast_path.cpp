@@ -5,6 +5,8 @@
 #include <atomic>
 #include <deque>
 #include <map>
+#include <new>
+#include <system_error>
 #include <thread>
 
 #include "trace/query/row_range.hpp"
@@ -361,12 +363,23 @@ Status scan_columns(Execution& whole, const TraceReader& trace, const SimpleQuer
   std::vector<Status> done(threads, Status(Done{}));
   for (std::size_t i = 0; i < threads; ++i)
     parts.emplace_back(trace, query, i == 0 ? callbacks : of_others);
+  const auto scan = [&](std::size_t i) {
+    try {
+      done[i] = parts[i].from_columns(i, threads);
+    } catch (const std::bad_alloc&) {
+      done[i] = Error{ErrorCode::no_memory, "the query takes more memory than there is"};
+    }
+    if (!done[i]) stop.store(true, std::memory_order_relaxed);
+  };
   {
     std::vector<std::jthread> running;
-    for (std::size_t i = 1; i < threads; ++i)
-      running.emplace_back([&, i] { done[i] = parts[i].from_columns(i, threads); });
-    done[0] = parts[0].from_columns(0, threads);
-    if (!done[0]) stop.store(true, std::memory_order_relaxed);
+    std::size_t started = 1;
+    try {
+      for (; started < threads; ++started) running.emplace_back(scan, started);
+    } catch (const std::system_error&) {  // no more threads to be had: this one does their work
+      for (std::size_t i = started; i < threads; ++i) scan(i);
+    }
+    scan(0);
   }
   for (std::size_t i = 0; i < threads; ++i) {
     if (!done[i]) return done[i];
