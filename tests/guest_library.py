@@ -3,6 +3,7 @@
 
 It needs libc only, takes no static TLS, stays once it is loaded, and exports the symbols named and nothing else.
 """
+import os
 import re
 import subprocess
 import sys
@@ -30,6 +31,9 @@ def problems(library: str, symbols: set[str]):
 
 if __name__ == "__main__":
     path, *names = sys.argv[1:]
+    if not os.path.exists(path):
+        print(f"skipped: {path} was not built")
+        sys.exit(SKIP)
     if re.search(r"__(asan|tsan|ubsan)_", output("nm", "-D", path)):
         print("skipped: a sanitizer brings its own runtime into the library")
         sys.exit(SKIP)
