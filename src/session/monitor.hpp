@@ -14,8 +14,8 @@
 #include "analyze/histogram.hpp"
 #include "analyze/snapshot.hpp"
 #include "collect/collector.hpp"
-#include "session/machine_sampler.hpp"
 #include "session/feeder.hpp"
+#include "session/machine_sampler.hpp"
 #include "session/published.hpp"
 
 namespace peerscope {

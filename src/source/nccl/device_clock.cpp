@@ -10,20 +10,17 @@ constexpr std::uint64_t kGoodNs = 100'000;
 
 }  // namespace
 
-// By now and how long ago it was: needs no calibration, and what is asked for was a moment ago.
-std::uint64_t host_time_of(std::uint64_t ticks) {
-  const Recorder* session = recorder();
-  if (session == nullptr) return 0;
-  const std::uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
-  const std::uint64_t ago = ticks_now(session->clock) - ticks;
-  return now_ns - static_cast<std::uint64_t>(static_cast<double>(ago) * session->ns_per_tick);
-}
-
 // The first reading that is good, then the best of each second: the rate between the first and the last must not be made of
 // what is uncertain about them.
 void narrow_clock(Communicator& comm, std::uint64_t start_ns, std::uint64_t stop_ns,
-                  std::uint64_t host_before_ns) {
+                  std::uint64_t call_ticks) {
+  const Recorder* session = recorder();
+  if (session == nullptr) return;
   const std::uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+  // By how long ago it was: needs no calibration, and what is asked for was a moment ago.
+  const std::uint64_t ago = ticks_now(session->clock) - call_ticks;
+  const std::uint64_t host_before_ns =
+      now_ns - static_cast<std::uint64_t>(static_cast<double>(ago) * session->ns_per_tick);
   const std::uint64_t earliest = host_before_ns + (stop_ns - start_ns);  // of `stop`, on the host
   if (earliest > now_ns) return;
   Bracket& best = comm.bracket;

@@ -9,10 +9,8 @@ namespace peerscope::nccl {
 
 struct Communicator;
 
-std::uint64_t host_time_of(std::uint64_t ticks);  // CLOCK_MONOTONIC, ns
-
-// An operation ran from start to stop on the device; it was called not before `host_before_ns`, and it is over now.
+// An operation ran from start to stop on the device; it was called at `call_ticks`, by the recorder's clock, and is over now.
 void narrow_clock(Communicator& comm, std::uint64_t start_ns, std::uint64_t stop_ns,
-                  std::uint64_t host_before_ns);
+                  std::uint64_t call_ticks);
 
 }  // namespace peerscope::nccl

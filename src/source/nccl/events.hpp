@@ -54,8 +54,8 @@ struct alignas(64) Event {
   std::uint32_t group = 0;  // a call: its group, or kNoEvent
   std::uint32_t next = 0;   // a group: its calls; a call: the next one; or kNoEvent
   // An operation on the device.
-  std::uint32_t expected = 0;  // channels
-  std::uint64_t host_before_ns = 0;
+  std::uint32_t expected = 0;    // channels
+  std::uint64_t call_ticks = 0;  // when it was called: it began on the device after that
   std::atomic<std::uint64_t> first_start_ns{0}, last_stop_ns{0};
   std::atomic<std::uint32_t> stopped{0};
   std::atomic<bool> damaged{false};  // a channel's times cannot be

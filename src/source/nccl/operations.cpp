@@ -64,7 +64,7 @@ void* await_channels(Communicator& comm, const pscope_op& op, std::uint32_t chan
   event->sequence = op.sequence;
   event->peer = op.peer;
   event->expected = channels;
-  event->host_before_ns = host_time_of(begin_ticks);
+  event->call_ticks = begin_ticks;
   event->first_start_ns.store(UINT64_MAX, kRelaxed);
   event->last_stop_ns.store(0, kRelaxed);
   event->stopped.store(0, kRelaxed);
@@ -173,7 +173,7 @@ void finish(Event& event) {
     count_bad_times();
   } else if (session != nullptr) {
     Communicator& comm = *event.comm;
-    narrow_clock(comm, start, stop, event.host_before_ns);
+    narrow_clock(comm, start, stop, event.call_ticks);
     const pscope_device_times times{event.sequence, start,           stop,
                                     event.bytes,    comm.id,         comm.device_clock,
                                     event.kind,     event.algorithm, 0};
