@@ -15,7 +15,15 @@ def output(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def problems(library: str, symbols: set[str]):
+def has_sanitizer(library: str) -> bool:
+    return bool(re.search(r"__(asan|tsan|ubsan)_", output("nm", "-D", library)))
+
+
+def exports(library: str) -> set[str]:
+    return {line.split()[-1].split("@")[0] for line in output("nm", "-D", "--defined-only", library).splitlines()}
+
+
+def guest_problems(library: str):
     dynamic = output("readelf", "-d", library)
     needed = set(re.findall(r"\(NEEDED\).*\[(.+)\]", dynamic))
     if extra := {name for name in needed if not re.match(r"libc\.so|ld-linux|ld-musl", name)}:
@@ -24,7 +32,11 @@ def problems(library: str, symbols: set[str]):
         yield "takes static TLS, which a library that is loaded late may not get"
     if "NODELETE" not in dynamic:
         yield "may be unloaded while others call back"
-    exported = {line.split()[-1].split("@")[0] for line in output("nm", "-D", "--defined-only", library).splitlines()}
+
+
+def problems(library: str, symbols: set[str]):
+    yield from guest_problems(library)
+    exported = exports(library)
     if exported != symbols:
         yield f"exports {sorted(exported)}, not {sorted(symbols)}"
 
@@ -34,7 +46,7 @@ if __name__ == "__main__":
     if not os.path.exists(path):
         print(f"skipped: {path} was not built")
         sys.exit(SKIP)
-    if re.search(r"__(asan|tsan|ubsan)_", output("nm", "-D", path)):
+    if has_sanitizer(path):
         print("skipped: a sanitizer brings its own runtime into the library")
         sys.exit(SKIP)
     found = list(problems(path, set(names)))

@@ -5,26 +5,14 @@ It needs libc only, takes no static TLS, exports what the header declares and no
 """
 import pathlib
 import re
-import subprocess
 import sys
 
-SKIP = 77
-
-
-def output(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+from guest_library import SKIP, exports, guest_problems, has_sanitizer
 
 
 def problems(library: str, header: str, program: str):
-    dynamic = output("readelf", "-d", library)
-    needed = set(re.findall(r"\(NEEDED\).*\[(.+)\]", dynamic))
-    if extra := {name for name in needed if not re.match(r"libc\.so|ld-linux|ld-musl", name)}:
-        yield f"needs {sorted(extra)}"
-    if "STATIC_TLS" in dynamic:
-        yield "takes static TLS, which a library that is loaded late may not get"
-    if "NODELETE" not in dynamic:
-        yield "may be unloaded while its fork and thread hooks are installed"
-    exported = {line.split()[-1].split("@")[0] for line in output("nm", "-D", "--defined-only", library).splitlines()}
+    yield from guest_problems(library)
+    exported = exports(library)
     declared = set(re.findall(r"PSCOPE_API [^;(]*?\b(pscope_\w+)\(", header))
     if foreign := {name for name in exported if not name.startswith("pscope_")}:
         yield f"exports {sorted(foreign)}"
@@ -40,7 +28,7 @@ def problems(library: str, header: str, program: str):
 
 if __name__ == "__main__":
     library_path, header_path, program_path = sys.argv[1:]
-    if re.search(r"__(asan|tsan|ubsan)_", output("nm", "-D", library_path)):
+    if has_sanitizer(library_path):
         print("skipped: a sanitizer brings its own runtime into the library")
         sys.exit(SKIP)
     found = list(problems(library_path, pathlib.Path(header_path).read_text(), pathlib.Path(program_path).read_text()))

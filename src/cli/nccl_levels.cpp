@@ -10,15 +10,6 @@
 #include "collect/collector.hpp"
 
 namespace peerscope {
-namespace {
-
-class Deaf final : public Sink {  // for who does not read
-  void on_ops(std::span<const Op>) override {}
-  void on_collective(const Collective&) override {}
-};
-
-}  // namespace
-
 std::array<LevelCost, kLevels> level_costs(std::span<const double> us_by_round) {
   std::array<std::vector<double>, kLevels> us;  // by cycle
   for (std::size_t round = 0; round < us_by_round.size(); ++round)
@@ -42,7 +33,7 @@ std::array<LevelCost, kLevels> level_costs(std::span<const double> us_by_round) 
 
 struct LevelSwitch::State {
   explicit State(const CollectorOptions& options) : collector(options, deaf) {}
-  Deaf deaf;
+  DeafSink deaf;
   Collector collector;
 };
 

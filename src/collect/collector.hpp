@@ -93,6 +93,13 @@ struct MetricValue {
   double p50 = 0, p99 = 0;  // histogram
 };
 
+// For who attaches to change what is recorded, and reads nothing.
+class DeafSink final : public Sink {
+ public:
+  void on_ops(std::span<const Op>) override {}
+  void on_collective(const Collective&) override {}
+};
+
 struct CollectorOptions {
   std::vector<std::string> dirs;      // empty: runtime_dirs()
   std::vector<std::string> sessions;  // only these; empty: all

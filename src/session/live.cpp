@@ -19,11 +19,6 @@
 namespace peerscope {
 namespace {
 
-class Deaf final : public Sink {  // for who does not read
-  void on_ops(std::span<const Op>) override {}
-  void on_collective(const Collective&) override {}
-};
-
 std::string now_text() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
@@ -86,7 +81,7 @@ std::string written_control(const ControlState& control, std::string_view key) {
 
 LiveChange change_live(const std::vector<std::string>& sessions, const Config& config,
                        std::string_view key) {
-  Deaf deaf;
+  DeafSink deaf;
   CollectorOptions options;
   options.sessions = sessions;
   options.only_live = true;

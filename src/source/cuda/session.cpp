@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "record/say.hpp"
 #include "source/cuda/driver.hpp"
 #include "source/cuda/known_kernels.hpp"
 
@@ -141,18 +142,10 @@ bool is_logging() {
 }
 
 void say(const char* format, ...) {
-  char line[768];
   va_list arguments;
   va_start(arguments, format);
-  const int head = snprintf(line, sizeof line, "peerscope (cuda): ");
-  const int body =
-      vsnprintf(line + head, sizeof line - static_cast<std::size_t>(head) - 1, format, arguments);
+  say_line("cuda", format, arguments);
   va_end(arguments);
-  if (body < 0) return;
-  std::size_t bytes = static_cast<std::size_t>(head) + static_cast<std::size_t>(body);
-  if (bytes > sizeof line - 2) bytes = sizeof line - 2;
-  line[bytes] = '\n';
-  [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, line, bytes + 1);
 }
 
 }  // namespace peerscope::cuda

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "record/say.hpp"
+
 namespace peerscope::nccl {
 namespace {
 
@@ -131,18 +133,10 @@ void count_captured() { add(g_captured); }
 void count_sampled() { add(g_sampled); }
 
 void say(const char* format, ...) {
-  char line[512];
   va_list arguments;
   va_start(arguments, format);
-  const int head = snprintf(line, sizeof line, "peerscope (nccl): ");
-  const int body =
-      vsnprintf(line + head, sizeof line - static_cast<std::size_t>(head) - 1, format, arguments);
+  say_line("nccl", format, arguments);
   va_end(arguments);
-  if (body < 0) return;
-  std::size_t bytes = static_cast<std::size_t>(head) + static_cast<std::size_t>(body);
-  if (bytes > sizeof line - 2) bytes = sizeof line - 2;
-  line[bytes] = '\n';
-  [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, line, bytes + 1);
 }
 
 }  // namespace peerscope::nccl
