@@ -93,7 +93,7 @@ std::uint64_t choose_bytes(std::uint64_t wanted) {
   return 0;
 }
 
-// "1 %", "0.5%", whatever the locale. 0: not said.
+// "1 %", "0.5%", whatever the locale.
 std::uint32_t budget_of(const char* text) {
   std::uint64_t ppm = 0, unit = 10'000;  // of one percent
   const char* at = text;
