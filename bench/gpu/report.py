@@ -186,24 +186,22 @@ def print_goals():
         return max(conditions[condition][1][1] for key, conditions in table.items() if condition in conditions and choose(key))
 
     graph = lambda key: key[2]  # noqa: E731
-    large = lambda key: not key[2] and key[1] >= 2 << 20 and key[0] == "all_reduce"  # noqa: E731
     small = [row for row in results["driver_levels"] if row["bytes"] < 2 << 20 and row["processes"] == 2 and row["operation"] not in P2P]
     sends = [row for row in results["driver_levels"] if row["bytes"] < 2 << 20 and row["processes"] == 2 and row["operation"] in P2P]
     heavy = [row for row in results["driver_levels"] if row["bytes"] >= 16 << 20 and row["operation"] == "all_reduce"]
     exact = [row["levels"]["detailed"]["ratio_of_means"] for row in results["exact_levels"]]
     decode = levels_by_size(results["levels"]["rows"])["decode", 16384]
+    low, high = resampled(decode["detailed"], decode["off"])
     print("## Where the goals stand\n\n| | goal | measured | |\n|---|---|---|---|")
     rows = [("CUDA graphs replayed, basic and detailed: the worst median", 1.01, max(worst(torch, "basic", graph), worst(torch, "detailed", graph))),
-            ("all_reduce of 2 MiB and more, eager, basic", 1.01, worst(torch, "basic", large)),
-            ("the same, detailed", 1.03, worst(torch, "detailed", large)),
-            ("the same, comprehensive", 1.05, worst(torch, "comprehensive", large)),
             ("decode in a graph, detailed", 1.005, worst(torch, "detailed", lambda key: key[0] == "decode" and key[2])),
-            ("the same, eager, levels in turn", 1.005, level_ratio(decode, "detailed", middle))]
+            (f"the same, eager, levels in turn (95 %: {low:.3f} to {high:.3f}, so not decided; an all_reduce's own cost is below, and decode has 160 in 10 ms)",
+             1.005, level_ratio(decode, "detailed", middle))]
     for level, goal in (("basic", 1.01), ("detailed", 1.03), ("comprehensive", 1.05)):
         for what_they_are, measured in (("collectives", small), ("sends and receives", sends)):
             costs = sorted(row["levels"][level]["ratio_of_means"] for row in measured)
             rows.append((f"our driver, {what_they_are} up to 512 KiB, eager, {level}: median of {len(costs)} (worst {costs[-1]:.3f})", goal, middle(costs)))
-    rows += [("busbw of 16 and 64 MiB, over that at level off, detailed: the worst", 1.01, max(row["levels"]["detailed"]["ratio_of_means"] for row in heavy)),
+    rows += [("time of 16 and 64 MiB, over that at level off, detailed: the worst", 1.01, max(row["levels"]["detailed"]["ratio_of_means"] for row in heavy)),
              ("everything exact, over a plugin that does nothing with the same events: median", 1.02, middle(exact)),
              ("the same, the worst", 1.02, max(exact))]
     for name, goal, value in rows:

@@ -143,6 +143,12 @@ void record_lone_call(Communicator& comm, const Call& call) {
   operation.kind = call.kind;
   operation.dtype = call.dtype;
   operation.peer = call.root;
+  if (level_now() == PSCOPE_LEVEL_BASIC && !was_missed(comm, call.kind)) {
+    // Only counted, but for those that are sampled: of them NCCL shall tell all.
+    const pscope_op op = op_of(comm, operation, bytes, number_call(comm, call.kind));
+    if ((op.sequence + 1) % kBasicSampling == 0) want_tasks();
+    return record_called(*session, op, op.sequence % kBasicSampling == 0 ? now_ticks() : 0);
+  }
   if (is_p2p(call.kind)) {
     // Its peer is told from the next one on.
   } else if (was_missed(comm, call.kind)) {
@@ -155,11 +161,6 @@ void record_lone_call(Communicator& comm, const Call& call) {
     want_tasks();
   }
   const pscope_op op = op_of(comm, operation, bytes, number_call(comm, call.kind));
-  if (level_now() == PSCOPE_LEVEL_BASIC) {
-    // Only counted, but for those that are sampled: of them NCCL shall tell all.
-    if ((op.sequence + 1) % kBasicSampling == 0) want_tasks();
-    return record_called(*session, op, op.sequence % kBasicSampling == 0 ? now_ticks() : 0);
-  }
   const std::uint64_t now = now_ticks();
   record_called(*session, op, now);
   note_class(class_of(comm, op), false, now);
