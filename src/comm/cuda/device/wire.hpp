@@ -98,10 +98,14 @@ constexpr std::uint64_t align_up(std::uint64_t value, std::uint64_t to) {
   return (value + to - 1) / to * to;
 }
 
-constexpr Layout make_layout(int ranks, std::uint64_t pool_bytes) {
+// `most_blocks`: that one rank's kernels may have, where GPUs are shared.
+constexpr Layout make_layout(int ranks, std::uint64_t pool_bytes, int most_blocks = kMostBlocks) {
   Layout l{};
   l.ranks = static_cast<std::uint32_t>(ranks);
-  l.blocks = ranks <= 8 ? kMostBlocks : kMostBlocks / 4;
+  const int wanted = ranks <= 8 ? kMostBlocks : kMostBlocks / 4;
+  l.blocks = static_cast<std::uint32_t>(wanted < most_blocks ? wanted
+                                        : most_blocks < 1    ? 1
+                                                             : most_blocks);
   l.slots = 4;
   l.chunk_bytes = ranks <= 4 ? 64 << 10 : 32 << 10;
   l.lines_per_warp = (ranks <= 4 ? 2 : 1) * kLanes;
