@@ -78,6 +78,7 @@ class CudaVerifier {
     Result<CudaStream> stream = comm_.device().make_stream();
     if (!stream) return stream.error();
     stream_ = std::move(*stream);
+    if (Status ok = make_room(); !ok) return ok;
     for (int i = 0; i < options_.cases && outcome_.failed == 0; ++i) {
       const RandomCase what = RandomCase::draw(
           static_cast<std::uint64_t>(options_.seed) << 32 | static_cast<std::uint32_t>(i),
@@ -94,7 +95,8 @@ class CudaVerifier {
  private:
   Status one(const RandomCase& what, int way) {
     const CaseMemory memory(what, comm_.rank());
-    if (Status ok = make_room(memory.initial().size()); !ok) return ok;
+    if (memory.initial().size() > room_)
+      return Error{ErrorCode::no_memory, "the case is larger than it may be"};
     const Call call = memory.call(reinterpret_cast<void*>(memory_.get()));
     if (way == 3) return as_graph(what, memory, call);
     if (Status ok = upload(memory); !ok) return ok;
@@ -123,16 +125,18 @@ class CudaVerifier {
     return Done{};
   }
 
-  Status make_room(std::size_t bytes) {
-    if (bytes <= room_) return Done{};
-    Result<CudaMemory> memory = comm_.device().allocate(bytes * 2);
+  // Once: to free memory waits for all that runs on a device, and so for ranks that wait for us.
+  Status make_room() {
+    room_ = 4 * options_.most + (64 << 10);
+    Result<CudaMemory> memory = comm_.device().allocate(room_);
     if (!memory) return memory.error();
     memory_ = std::move(*memory);
-    room_ = bytes * 2;
     return Done{};
   }
   Status upload(const CaseMemory& memory) {
-    return comm_.device().upload(memory_.get(), memory.initial().data(), memory.initial().size());
+    const Status ok =
+        comm_.device().upload(memory_.get(), memory.initial().data(), memory.initial().size());
+    return ok ? comm_.settle() : ok;
   }
   Status look(const RandomCase& what, const CaseMemory& memory) {
     after_.resize(memory.initial().size());

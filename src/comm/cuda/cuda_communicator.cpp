@@ -25,6 +25,7 @@ constexpr CostModel kNvlink{.hop_ns = 1'500,
                             .cores = kMaxRanks};
 // Up to here the multiprocessors are faster than a copy engine, which takes longer to begin.
 constexpr std::uint64_t kCopyByKernel = 256 << 10;
+constexpr std::size_t kPlanBytes = 1 << 20;
 constexpr std::ptrdiff_t kBlocksOnAGpu =
     96;  // of 512 threads with up to 128 registers: one to a multiprocessor
 
@@ -142,7 +143,7 @@ Status CudaCommunicator::share_memory(Communicator& bootstrap) {
   if (status && !fd) status = fd.error();
   if (status) {
     status = device_.fill(own->at(), std::byte{0}, layout_.pool);
-    if (status) status = device_.synchronize();
+    if (status) status = settle();
   }
   const Result<std::int32_t> all = least_of_all(bootstrap, status ? 1 : 0);
   if (!status) return status;
@@ -171,6 +172,7 @@ Status CudaCommunicator::share_memory(Communicator& bootstrap) {
   Result<CudaStream> stream = device_.make_stream();
   if (!stream) return stream.error();
   stream_ = std::move(*stream);
+  if (Result<CudaPointer> plans = room_for_plan(0); !plans) return plans.error();
   void* failure = nullptr;
   CudaPointer failure_at = 0;
   if (Status ok = device_.check(
@@ -204,12 +206,18 @@ Status CudaCommunicator::share_memory(Communicator& bootstrap) {
   return Done{};
 }
 
+// Copies from pageable memory and fills go to the default stream, and may still be under way when their call returns; our streams
+// do not wait for it. To wait for everything would be to wait for other ranks' kernels, where they share the device.
+Status CudaCommunicator::settle() const {
+  return device_.check(f_->cuStreamSynchronize(nullptr), "cuStreamSynchronize");
+}
+
 CudaCommunicator::~CudaCommunicator() {
   static_cast<void>(device_.make_current());
   if (!failure() && stream_) static_cast<void>(synchronize(stream_.get()));
   stamps_.reset();
   // Peers may still be at an operation that writes to us: memory is mapped until they have given it back, too.
-  plans_.clear();
+  plan_memory_.clear();
   regions_.clear();
   if (failure_ != nullptr) f_->cuMemFreeHost(failure_);
 }
@@ -259,13 +267,25 @@ Result<const CudaCommunicator::LoadedPlan*> CudaCommunicator::plan_for(const Cal
   const RelaxedCapture relaxed(*f_);
   if (Status ok = device_.make_current(); !ok) return ok.error();
   const std::size_t bytes = compiled.steps.size() * sizeof(cuda::DeviceStep);
-  Result<CudaMemory> memory = device_.allocate(std::max<std::size_t>(bytes, 1));
+  const Result<CudaPointer> memory = room_for_plan(bytes);
   if (!memory) return memory.error();
-  if (Status ok = device_.upload(memory->get(), compiled.steps.data(), bytes); !ok)
-    return ok.error();
-  LoadedPlan loaded{std::move(*memory), static_cast<std::uint32_t>(compiled.steps.size()),
-                    compiled.ahead};
+  if (Status ok = device_.upload(*memory, compiled.steps.data(), bytes); !ok) return ok.error();
+  if (Status ok = settle(); !ok) return ok.error();
+  LoadedPlan loaded{*memory, static_cast<std::uint32_t>(compiled.steps.size()), compiled.ahead};
   return &plans_.emplace(key, std::move(loaded)).first->second;
+}
+
+// In pieces, kept to the end: to allocate or free may wait for all that runs on a device, and so for ranks that wait for us.
+Result<CudaPointer> CudaCommunicator::room_for_plan(std::size_t bytes) {
+  if (plan_memory_.empty() || plan_used_ + bytes > kPlanBytes) {
+    Result<CudaMemory> piece = device_.allocate(std::max(bytes, kPlanBytes));
+    if (!piece) return piece.error();
+    plan_memory_.push_back(std::move(*piece));
+    plan_used_ = 0;
+  }
+  const CudaPointer at = plan_memory_.back().get() + plan_used_;
+  plan_used_ += cuda::align_up(bytes, 16);
+  return at;
 }
 
 Status CudaCommunicator::perform(const Operation& operation, Marks&) {
@@ -299,7 +319,7 @@ Status CudaCommunicator::launch(const Operation& operation, CudaStreamHandle str
   if (small)
     return launch_kernel(function, cuda::low_latency_shape(layout_, operation.bytes), &a, stream,
                          a.early != 0);
-  arguments.steps = reinterpret_cast<const cuda::DeviceStep*>(admitted_->memory.get());
+  arguments.steps = reinterpret_cast<const cuda::DeviceStep*>(admitted_->steps_at);
   arguments.step_count = admitted_->steps;
   a.ahead = admitted_->ahead ? 1 : 0;
   return launch_kernel(function, cuda::plan_shape(layout_, operation.bytes), &arguments, stream,

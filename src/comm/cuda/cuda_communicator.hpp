@@ -43,6 +43,8 @@ class CudaCommunicator final : public Communicator {
   Status enqueue(const Call& call, CudaStreamHandle stream);
   // Until the stream is empty, or says why it never will be.
   Status synchronize(CudaStreamHandle stream);
+  // Until what CudaDevice::upload and fill have begun is done: streams of ours do not wait for it.
+  [[nodiscard]] Status settle() const;
 
   // Blocks lie in device memory: Block::data is for the device.
   Pool* pool() override { return &*pool_; }
@@ -58,7 +60,7 @@ class CudaCommunicator final : public Communicator {
 
  private:
   struct LoadedPlan {
-    CudaMemory memory;
+    CudaPointer steps_at = 0;
     std::uint32_t steps = 0;
     bool ahead = false;
   };
@@ -69,6 +71,7 @@ class CudaCommunicator final : public Communicator {
   Status meet(Communicator& bootstrap);
   Status share_memory(Communicator& bootstrap);
   Result<const LoadedPlan*> plan_for(const Call& call);
+  Result<CudaPointer> room_for_plan(std::size_t bytes);
   Status launch(const Operation& operation, CudaStreamHandle stream);
   Status launch_kernel(CudaFunction function, const cuda::Shape& shape, void* arguments,
                        CudaStreamHandle stream, bool early);
@@ -92,6 +95,8 @@ class CudaCommunicator final : public Communicator {
   cuda::Failure* failure_ = nullptr;
   std::optional<Pool> pool_;
   std::map<PlanKey, LoadedPlan> plans_;
+  std::vector<CudaMemory> plan_memory_;
+  std::size_t plan_used_ = 0;  // of the last piece
   CostModel costs_;
   std::unique_ptr<StampReader> stamps_;
   const LoadedPlan* admitted_ = nullptr;

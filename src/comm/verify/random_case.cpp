@@ -171,7 +171,8 @@ RandomCase RandomCase::draw(std::uint64_t seed, const CaseLimits& limits) {
   RandomCase c;
   c.seed = seed;
   c.ranks = limits.ranks;
-  c.kind = pick(random, limits.kinds);
+  do c.kind = pick(random, limits.kinds);
+  while (c.kind == Kind::send && c.ranks == 1);  // nobody sends to itself
   const auto algorithms = supported_algorithms(c.kind);
   c.algorithm = algorithms.empty() ? Algorithm::direct : pick(random, algorithms);
   c.dtype =
