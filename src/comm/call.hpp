@@ -10,8 +10,8 @@
 
 namespace peerscope {
 
-// f16 and bf16 are accumulated in f32 and rounded once per hop; i32 wraps. avg divides by the
-// number of ranks (i32: towards zero). The result of min and max is unspecified where an element is
+// f16 and bf16 are accumulated in f32 and rounded once per hop; i32, i8 and u8 wrap. avg divides the
+// sum by the number of ranks (integers: the wrapped sum, towards zero). The result of min and max is unspecified where an element is
 // NaN.
 enum class ReduceOp : std::uint8_t { sum, min, max, avg };
 

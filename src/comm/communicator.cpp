@@ -176,7 +176,7 @@ Status Communicator::check(const Call& call) const {
   }
   if (is_reduction(call.kind) && !can_reduce(call.dtype)) {
     return Error{ErrorCode::unsupported,
-                 fmt::format("{}: no arithmetic for {}: use f32, f16, bf16 or i32",
+                 fmt::format("{}: no arithmetic for {}: use f32, f16, bf16, i32, i8 or u8",
                              peerscope::name(call.kind), peerscope::name(call.dtype))};
   }
   return check_buffers(call, identity_.rank);

@@ -22,19 +22,18 @@ namespace {
 
 inline constexpr std::size_t kTile = 256;
 
-struct F32 {
-  using Stored = float;
-  using Wide = float;
+// A type that is its own accumulator.
+template <class T>
+struct Plain {
+  using Stored = T;
+  using Wide = T;
   static Wide widen(Stored x) { return x; }
   static Stored narrow(Wide x) { return x; }
 };
-
-struct I32 {
-  using Stored = std::int32_t;
-  using Wide = std::int32_t;
-  static Wide widen(Stored x) { return x; }
-  static Stored narrow(Wide x) { return x; }
-};
+using F32 = Plain<float>;
+using I32 = Plain<std::int32_t>;
+using I8 = Plain<std::int8_t>;
+using U8 = Plain<std::uint8_t>;
 
 struct Bf16 {
   using Stored = std::uint16_t;
@@ -59,9 +58,9 @@ struct F16 {
 
 struct Sum {
   static float apply(float a, float b) { return a + b; }
-  static std::int32_t apply(std::int32_t a,
-                            std::int32_t b) {  // wraps, without the undefined behaviour
-    return static_cast<std::int32_t>(static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b));
+  template <class T>
+  static T apply(T a, T b) {  // integers wrap, without the undefined behaviour
+    return static_cast<T>(static_cast<std::uint32_t>(a) + static_cast<std::uint32_t>(b));
   }
 };
 struct Min {
@@ -76,6 +75,18 @@ struct Max {
     return a > b ? a : b;
   }
 };
+
+// Integers towards zero. Bytes by way of float, which is exact for them and vectorises.
+template <class Wide>
+[[gnu::always_inline]] inline void divide(Wide* wide, std::size_t n, int divisor) {
+  if constexpr (sizeof(Wide) == 1) {
+    const auto by = static_cast<float>(divisor);
+    for (std::size_t i = 0; i < n; ++i)
+      wide[i] = static_cast<Wide>(static_cast<std::int32_t>(static_cast<float>(wide[i]) / by));
+  } else {
+    for (std::size_t i = 0; i < n; ++i) wide[i] = wide[i] / static_cast<Wide>(divisor);
+  }
+}
 
 template <class Codec>
 [[gnu::always_inline]] inline void load(typename Codec::Wide* wide,
@@ -141,9 +152,7 @@ struct Tile {
         combine<Codec, Op>(wide, at(source), n);
       }
     }
-    if (divisor != 1) {
-      for (std::size_t i = 0; i < n; ++i) wide[i] = wide[i] / static_cast<Wide>(divisor);
-    }
+    if (divisor != 1) divide(wide, n, divisor);
     store<Codec>(output + first, wide, n);
   }
 };
@@ -176,6 +185,10 @@ ElementKernel kernel_for(Dtype dtype, ReduceOp op) {
       return kernel_of<F32>(op);
     case Dtype::i32:
       return kernel_of<I32>(op);
+    case Dtype::i8:
+      return kernel_of<I8>(op);
+    case Dtype::u8:
+      return kernel_of<U8>(op);
     case Dtype::f16:
       return kernel_of<F16>(op);
     case Dtype::bf16:

@@ -145,5 +145,35 @@ TEST(Elements, IntegerSumsWrapAndAveragesTruncate) {
   EXPECT_EQ(out, -3);
 }
 
+// All pairs of bytes, so that the vectorised tiles and the last odd one are met.
+template <class T>
+void check_bytes(Dtype dtype) {
+  std::vector<T> a, b;
+  for (int x = 0; x < 256; ++x) {
+    for (int y = 0; y < 256; ++y) {
+      a.push_back(static_cast<T>(x));
+      b.push_back(static_cast<T>(y));
+    }
+  }
+  std::vector<T> out(a.size());
+  const std::array<const void*, 2> sources{a.data(), b.data()};
+  const auto check = [&](ReduceOp op, int divisor, const auto& expected) {
+    reduce_elements({dtype, op, divisor}, sources, out.data(), out.size() - 1);
+    for (std::size_t i = 0; i + 1 < out.size(); ++i)
+      ASSERT_EQ(out[i], static_cast<T>(expected(a[i], b[i])))
+          << name(op) << " " << +a[i] << " " << +b[i];
+  };
+  check(ReduceOp::sum, 1, [](T x, T y) { return x + y; });
+  check(ReduceOp::min, 1, [](T x, T y) { return std::min(x, y); });
+  check(ReduceOp::max, 1, [](T x, T y) { return std::max(x, y); });
+  for (const int divisor : {2, 3, 7, 64})
+    check(ReduceOp::avg, divisor, [&](T x, T y) { return static_cast<T>(x + y) / divisor; });
+}
+
+TEST(Elements, BytesWrapAndTheirAveragesTruncate) {
+  check_bytes<std::int8_t>(Dtype::i8);
+  check_bytes<std::uint8_t>(Dtype::u8);
+}
+
 }  // namespace
 }  // namespace peerscope

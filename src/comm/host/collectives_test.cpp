@@ -16,7 +16,7 @@
 namespace peerscope {
 namespace {
 
-constexpr std::array kTypes{Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i32};
+constexpr std::array kTypes{Dtype::f32, Dtype::f16, Dtype::bf16, Dtype::i32, Dtype::i8, Dtype::u8};
 constexpr std::array kOps{ReduceOp::sum, ReduceOp::min, ReduceOp::max, ReduceOp::avg};
 constexpr std::byte kPoison{0xEE};
 constexpr std::size_t kSlack = 512;  // cases begin at different places of the tables
@@ -30,6 +30,10 @@ double decode(Dtype dtype, const std::byte* at) {
     case Dtype::i32:
       std::memcpy(&integer, at, 4);
       return integer;
+    case Dtype::i8:
+      return static_cast<double>(static_cast<std::int8_t>(*at));
+    case Dtype::u8:
+      return static_cast<double>(*at);
     case Dtype::f32:
       std::memcpy(&value, at, 4);
       return static_cast<double>(value);
@@ -46,6 +50,16 @@ void encode(Dtype dtype, std::mt19937& random, std::byte* at) {
   if (dtype == Dtype::i32) std::memcpy(at, &integer, 4);
   if (dtype == Dtype::f32) std::memcpy(at, &value, 4);
   if (dtype_bytes(dtype) == 2) std::memcpy(at, &half, 2);
+  if (dtype_bytes(dtype) == 1) *at = static_cast<std::byte>(integer);
+}
+
+bool is_integer(Dtype dtype) { return dtype == Dtype::i32 || dtype_bytes(dtype) == 1; }
+
+double wrapped(Dtype dtype, double sum) {
+  const auto whole = static_cast<std::int64_t>(sum);
+  if (dtype == Dtype::i8) return static_cast<std::int8_t>(whole);
+  if (dtype == Dtype::u8) return static_cast<std::uint8_t>(whole);
+  return sum;
 }
 
 double epsilon(Dtype dtype) {
@@ -81,13 +95,14 @@ struct Table {
       magnitudes += std::fabs(x);
     }
     const double n = static_cast<double>(inputs.size());
+    sum = wrapped(dtype, sum);
     exact[0][i] = sum;
     exact[1][i] = least;
     exact[2][i] = most;
-    exact[3][i] = dtype == Dtype::i32 ? std::trunc(sum / n) : sum / n;
+    exact[3][i] = is_integer(dtype) ? std::trunc(sum / n) : sum / n;
     // Each of the n - 1 additions and the final division rounds a value no larger than the sum of
     // magnitudes.
-    bound[i] = dtype == Dtype::i32 ? 0 : (n + 1) * epsilon(dtype) * magnitudes + 0x1p-25;
+    bound[i] = is_integer(dtype) ? 0 : (n + 1) * epsilon(dtype) * magnitudes + 0x1p-25;
   }
 };
 
