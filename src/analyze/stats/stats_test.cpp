@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "analyze/stats/bootstrap.hpp"
-#include "analyze/stats/rank_test.hpp"
+#include "analyze/stats/mann_whitney.hpp"
 #include "analyze/stats/robust.hpp"
 
 namespace peerscope {

@@ -1,4 +1,4 @@
-#include "analyze/stats/rank_test.hpp"
+#include "analyze/stats/mann_whitney.hpp"
 
 #include <algorithm>
 #include <cmath>
