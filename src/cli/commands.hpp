@@ -28,6 +28,7 @@ extern const Command kBenchDeliveryCommand;
 extern const Command kBenchOverheadCommand;
 extern const Command kBenchTraceCommand;
 extern const Command kBenchNcclCallbackCommand;
+extern const Command kBenchCompareCommand;
 extern const Command kBenchCollectiveCommands[];
 extern const int kBenchCollectiveCommandCount;
 

@@ -22,7 +22,8 @@ std::vector<const Command*> all_commands() {
       &kImportCommand,        &kMergeCommand,         &kLevelCommand,
       &kDevicesCommand,       &kRasCommand,           &kExllamaCommand,
       &kDoctorSourcesCommand, &kBenchTraceCommand,    &kBenchNcclCallbackCommand,
-      &kBenchRecordCommand,   &kBenchDeliveryCommand, &kBenchOverheadCommand};
+      &kBenchRecordCommand,   &kBenchDeliveryCommand, &kBenchOverheadCommand,
+      &kBenchCompareCommand};
   for (int i = 0; i < kBenchCollectiveCommandCount; ++i)
     commands.push_back(&kBenchCollectiveCommands[i]);
   for (int i = 0; i < kConfigCommandCount; ++i) commands.push_back(&kConfigCommands[i]);
