@@ -39,7 +39,7 @@ Made make_backend(const std::string& name, const BackendOptions& options) {
     if (name == entry.name) return entry.make(options);
   }
   return Error{ErrorCode::invalid_argument,
-               fmt::format("there is no backend '{}'; write host, cuda, nccl or all", name)};
+               fmt::format("there is no backend '{}' for this; write host or cuda", name)};
 }
 
 }  // namespace peerscope

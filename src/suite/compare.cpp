@@ -15,21 +15,22 @@ using Timings = std::map<std::string, std::pair<std::uint64_t, const Timing*>>;
 
 Timings timings_of(const ResultSet& set) {
   Timings out;
-  for (const Row& row : set.rows) {
+  for (const BenchRow& row : set.rows) {
     out.try_emplace(key_of(row), row.bytes, &row.out);
     if (row.in) out.try_emplace(key_of(row) + " in place", row.bytes, &*row.in);
   }
   return out;
 }
 
-Verdict judge(const Change& change, const CompareOptions& options) {
+ChangeKind judge(const Change& change, const CompareOptions& options) {
   const bool slower = change.ratio > 1 + options.threshold;
   const bool faster = change.ratio < 1 / (1 + options.threshold);
-  if (!slower && !faster) return Verdict::same;
-  if (!change.interval || !change.test || change.test->p > options.p) return Verdict::inconclusive;
-  if (slower && change.interval->low > 1 && change.test->z > 0) return Verdict::slower;
-  if (faster && change.interval->high < 1 && change.test->z < 0) return Verdict::faster;
-  return Verdict::inconclusive;
+  if (!slower && !faster) return ChangeKind::same;
+  if (!change.interval || !change.test || change.test->p > options.p)
+    return ChangeKind::inconclusive;
+  if (slower && change.interval->low > 1 && change.test->z > 0) return ChangeKind::slower;
+  if (faster && change.interval->high < 1 && change.test->z < 0) return ChangeKind::faster;
+  return ChangeKind::inconclusive;
 }
 
 Change change_of(const std::string& key, std::uint64_t bytes, const Timing& before,
@@ -55,19 +56,19 @@ std::string sure(const Change& change) {
 }
 
 std::string line(const Change& change) {
-  const char* mark = change.verdict == Verdict::slower         ? "▲"
-                     : change.verdict == Verdict::faster       ? "▼"
-                     : change.verdict == Verdict::inconclusive ? "?"
-                                                               : "·";
+  const char* mark = change.verdict == ChangeKind::slower         ? "▲"
+                     : change.verdict == ChangeKind::faster       ? "▼"
+                     : change.verdict == ChangeKind::inconclusive ? "?"
+                                                                  : "·";
   return fmt::format("  {} {:<52} {:>9} → {:>9}  {:>8}  ({})\n", mark, change.key,
                      format_duration(change.before_us * 1e3),
                      format_duration(change.after_us * 1e3), percent(change.ratio), sure(change));
 }
 
-std::string verdict_text(const Comparison& comparison) {
-  const std::size_t slower = comparison.count(Verdict::slower);
-  const std::size_t faster = comparison.count(Verdict::faster);
-  const std::size_t unsure = comparison.count(Verdict::inconclusive);
+std::string verdict_text(const BenchComparison& comparison) {
+  const std::size_t slower = comparison.count(ChangeKind::slower);
+  const std::size_t faster = comparison.count(ChangeKind::faster);
+  const std::size_t unsure = comparison.count(ChangeKind::inconclusive);
   const std::string limit = format_percent(comparison.threshold);
   std::string text = slower == 0 ? fmt::format("Nothing became slower by more than {}", limit)
                                  : fmt::format("{} of {} became slower by more than {}", slower,
@@ -80,27 +81,27 @@ std::string verdict_text(const Comparison& comparison) {
 
 }  // namespace
 
-std::string_view name(Verdict verdict) {
+std::string_view name(ChangeKind verdict) {
   switch (verdict) {
-    case Verdict::slower:
+    case ChangeKind::slower:
       return "slower";
-    case Verdict::faster:
+    case ChangeKind::faster:
       return "faster";
-    case Verdict::inconclusive:
+    case ChangeKind::inconclusive:
       return "inconclusive";
     default:
       return "same";
   }
 }
 
-std::size_t Comparison::count(Verdict verdict) const {
+std::size_t BenchComparison::count(ChangeKind verdict) const {
   return static_cast<std::size_t>(
       std::count_if(changes.begin(), changes.end(),
                     [verdict](const Change& change) { return change.verdict == verdict; }));
 }
 
-Result<Comparison> compare(const ResultSet& before, const ResultSet& after,
-                           const CompareOptions& options) {
+Result<BenchComparison> compare(const ResultSet& before, const ResultSet& after,
+                                const CompareOptions& options) {
   const std::string &old_machine = before.machine.fingerprint,
                     &new_machine = after.machine.fingerprint;
   if (!options.across_machines && !old_machine.empty() && !new_machine.empty() &&
@@ -110,7 +111,7 @@ Result<Comparison> compare(const ResultSet& before, const ResultSet& after,
                              "compares them all the same",
                              before.machine.text, after.machine.text)};
   }
-  Comparison out{
+  BenchComparison out{
       .threshold = options.threshold, .changes = {}, .only_before = {}, .only_after = {}};
   Timings old_rows = timings_of(before);
   for (const auto& [key, timing] : timings_of(after)) {
@@ -133,10 +134,10 @@ Result<Comparison> compare(const ResultSet& before, const ResultSet& after,
   return out;
 }
 
-std::string comparison_text(const Comparison& comparison, bool all) {
+std::string comparison_text(const BenchComparison& comparison, bool all) {
   std::string text = verdict_text(comparison);
   for (const Change& change : comparison.changes) {
-    if (all || change.verdict != Verdict::same) text += line(change);
+    if (all || change.verdict != ChangeKind::same) text += line(change);
   }
   if (!comparison.only_before.empty())
     text += fmt::format("  {} only in the baseline, such as {}\n", comparison.only_before.size(),

@@ -18,8 +18,8 @@ struct CompareOptions {
 
 // `slower`, `faster`: beyond the threshold, the interval of the ratio leaves out 1, and the rank test
 // agrees. `inconclusive`: beyond the threshold, but the samples do not bear it out.
-enum class Verdict : std::uint8_t { same, slower, faster, inconclusive };
-std::string_view name(Verdict verdict);
+enum class ChangeKind : std::uint8_t { same, slower, faster, inconclusive };
+std::string_view name(ChangeKind verdict);
 
 struct Change {
   std::string key;  // key_of(row), and "in place"
@@ -28,21 +28,21 @@ struct Change {
   double ratio = 1;                                        // after / before
   Estimate<Interval> interval = Inconclusive::no_samples;  // of the ratio, 95 %
   Estimate<RankTest> test = Inconclusive::no_samples;      // z > 0: slower
-  Verdict verdict = Verdict::same;
+  ChangeKind verdict = ChangeKind::same;
 };
 
-struct Comparison {
+struct BenchComparison {
   double threshold = 0;
   std::vector<Change> changes;
   std::vector<std::string> only_before, only_after;  // keys
-  [[nodiscard]] std::size_t count(Verdict verdict) const;
+  [[nodiscard]] std::size_t count(ChangeKind verdict) const;
 };
 
 // `mismatch` if they have no row in common, or come from different machines.
-Result<Comparison> compare(const ResultSet& before, const ResultSet& after,
-                           const CompareOptions& options);
+Result<BenchComparison> compare(const ResultSet& before, const ResultSet& after,
+                                const CompareOptions& options);
 
 // The verdict, then every row that is not `same`, the worst first; `all`: every row.
-std::string comparison_text(const Comparison& comparison, bool all);
+std::string comparison_text(const BenchComparison& comparison, bool all);
 
 }  // namespace peerscope

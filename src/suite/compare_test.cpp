@@ -18,38 +18,38 @@ std::vector<double> samples(unsigned seed, double middle, std::size_t n = 40) {
   return out;
 }
 
-Row row(std::uint64_t bytes, std::vector<double> us) {
-  Row row{.operation = "all_reduce", .algorithm = "ring", .backend = "host", .dtype = "f32"};
+BenchRow row(std::uint64_t bytes, std::vector<double> us) {
+  BenchRow row{.operation = "all_reduce", .algorithm = "ring", .backend = "host", .dtype = "f32"};
   row.bytes = bytes;
   row.ranks = 2;
   row.out = timing_of(std::move(us));
   return row;
 }
 
-ResultSet set(std::vector<Row> rows, std::string machine = "m") {
+ResultSet set(std::vector<BenchRow> rows, std::string machine = "m") {
   ResultSet out;
   out.machine.fingerprint = std::move(machine);
   out.rows = std::move(rows);
   return out;
 }
 
-Verdict verdict(std::vector<double> before, std::vector<double> after) {
+ChangeKind verdict(std::vector<double> before, std::vector<double> after) {
   const auto result =
       compare(set({row(8, std::move(before))}), set({row(8, std::move(after))}), {});
   return result->changes.at(0).verdict;
 }
 
 TEST(Compare, CallsSlowerWhatIsBeyondTheThresholdAndSure) {
-  EXPECT_EQ(verdict(samples(1, 100), samples(2, 100)), Verdict::same);
-  EXPECT_EQ(verdict(samples(1, 100), samples(2, 103)), Verdict::same) << "sure, but too little";
-  EXPECT_EQ(verdict(samples(1, 100), samples(2, 110)), Verdict::slower);
-  EXPECT_EQ(verdict(samples(1, 110), samples(2, 100)), Verdict::faster);
+  EXPECT_EQ(verdict(samples(1, 100), samples(2, 100)), ChangeKind::same);
+  EXPECT_EQ(verdict(samples(1, 100), samples(2, 103)), ChangeKind::same) << "sure, but too little";
+  EXPECT_EQ(verdict(samples(1, 100), samples(2, 110)), ChangeKind::slower);
+  EXPECT_EQ(verdict(samples(1, 110), samples(2, 100)), ChangeKind::faster);
 }
 
 TEST(Compare, DoesNotDecideWhatFewSamplesCannotTell) {
-  EXPECT_EQ(verdict({100}, {150}), Verdict::inconclusive);
-  EXPECT_EQ(verdict({100, 100, 100}, {150, 150, 150}), Verdict::inconclusive);
-  EXPECT_EQ(verdict({100, 180, 60, 90}, {150, 90, 160, 101}), Verdict::inconclusive);
+  EXPECT_EQ(verdict({100}, {150}), ChangeKind::inconclusive);
+  EXPECT_EQ(verdict({100, 100, 100}, {150, 150, 150}), ChangeKind::inconclusive);
+  EXPECT_EQ(verdict({100, 180, 60, 90}, {150, 90, 160, 101}), ChangeKind::inconclusive);
 }
 
 TEST(Compare, MatchesRowsByWhatTheyAreAndSaysWhatIsAlone) {

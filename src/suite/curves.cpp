@@ -13,7 +13,7 @@ namespace {
 
 constexpr double kClearly = 0.97;
 
-const Row* row_at(const Curve& curve, double bytes) {
+const BenchRow* row_at(const Curve& curve, double bytes) {
   for (const CurvePoint& point : curve.points) {
     if (point.bytes == bytes) return point.row;
   }
@@ -21,7 +21,7 @@ const Row* row_at(const Curve& curve, double bytes) {
 }
 
 double time_at(const Curve& curve, double bytes) {
-  const Row* row = row_at(curve, bytes);
+  const BenchRow* row = row_at(curve, bytes);
   return row != nullptr && row->out.median_us > 0 ? row->out.median_us : INFINITY;
 }
 
@@ -45,7 +45,7 @@ std::vector<const Curve*> contenders(const CurveSet& set) {
   return out;
 }
 
-void add_to(CurveSet& set, const Row& row) {
+void add_to(CurveSet& set, const BenchRow& row) {
   auto curve = std::find_if(set.curves.begin(), set.curves.end(), [&](const Curve& other) {
     return other.backend == row.backend && other.algorithm == row.algorithm;
   });
@@ -64,9 +64,9 @@ std::string CurveSet::title() const {
                      graph ? ", as a graph" : "");
 }
 
-std::vector<CurveSet> curve_sets(const std::vector<Row>& rows) {
+std::vector<CurveSet> curve_sets(const std::vector<BenchRow>& rows) {
   std::vector<CurveSet> sets;
-  for (const Row& row : rows) {
+  for (const BenchRow& row : rows) {
     auto set = std::find_if(sets.begin(), sets.end(), [&](const CurveSet& other) {
       return other.operation == row.operation && other.dtype == row.dtype &&
              other.redop == row.redop && other.ranks == row.ranks && other.graph == row.graph;

@@ -10,7 +10,7 @@ namespace peerscope {
 
 struct CurvePoint {
   double bytes = 0;
-  const Row* row = nullptr;
+  const BenchRow* row = nullptr;
 };
 struct Curve {
   std::string backend, algorithm;
@@ -26,7 +26,7 @@ struct CurveSet {
   std::vector<Curve> curves;
   [[nodiscard]] std::string title() const;
 };
-std::vector<CurveSet> curve_sets(const std::vector<Row>& rows);  // the rows outlive them
+std::vector<CurveSet> curve_sets(const std::vector<BenchRow>& rows);  // the rows outlive them
 
 struct Crossover {
   double bytes = 0;      // 0: the fastest from the beginning on

@@ -11,7 +11,7 @@
 
 namespace peerscope {
 
-nlohmann::json to_json(const Row& row);
+nlohmann::json to_json(const BenchRow& row);
 nlohmann::json to_json(const ResultSet& set);
 
 // What to_json wrote, or what a sweep with NCCL did. `corrupt` says what is not right and where.
@@ -19,11 +19,11 @@ Result<ResultSet> results_from_json(std::string_view text);
 Result<ResultSet> read_results(const std::string& path);
 
 // One line for each place (out of place, in place) of each row, the heading first.
-std::string to_csv(const std::vector<Row>& rows);
+std::string to_csv(const std::vector<BenchRow>& rows);
 
 // nccl-tests' columns; behind # what they have no column for.
 std::string table_head();
-std::string table_row(const Row& row);
-std::string table_foot(const std::vector<Row>& rows);
+std::string table_row(const BenchRow& row);
+std::string table_foot(const std::vector<BenchRow>& rows);
 
 }  // namespace peerscope

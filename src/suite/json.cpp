@@ -64,8 +64,8 @@ Timing timing_from(const json& object) {
   return timing;
 }
 
-Row row_from(const json& object) {
-  Row row;
+BenchRow row_from(const json& object) {
+  BenchRow row;
   row.bytes = object.at("bytes").get<std::uint64_t>();
   row.algorithm = object.at("algorithm").get<std::string>();
   row.backend = object.at("backend").get<std::string>();
@@ -101,7 +101,7 @@ ResultSet set_from(const json& document) {
 
 }  // namespace
 
-json to_json(const Row& row) {
+json to_json(const BenchRow& row) {
   json out = to_json(row.out);
   out.update({{"bytes", row.bytes},
               {"count", row.count},
@@ -126,7 +126,7 @@ json to_json(const ResultSet& set) {
            {"rows", json::array()}};
   for (const Ceiling& c : set.ceilings)
     out["ceilings"].push_back({{"backend", c.backend}, {"text", c.text}, {"gbs", c.gbs}});
-  for (const Row& row : set.rows) out["rows"].push_back(to_json(row));
+  for (const BenchRow& row : set.rows) out["rows"].push_back(to_json(row));
   return out;
 }
 

@@ -51,14 +51,14 @@ Timing timing_of(std::vector<double> us) {
   return timing;
 }
 
-std::string key_of(const Row& row) {
+std::string key_of(const BenchRow& row) {
   return fmt::format("{} {} {}{} {} {} g{}{}", row.operation, format_bytes(row.bytes), row.dtype,
                      row.redop == "none" ? "" : " " + row.redop, row.backend, row.algorithm,
                      row.ranks, row.graph ? " graph" : "");
 }
 
-Machine machine_of(const std::string& hardware_of_backends) {
-  Machine machine;
+BenchMachine machine_of(const std::string& hardware_of_backends) {
+  BenchMachine machine;
   machine.text = fmt::format("{}, {} processors", processor(), std::thread::hardware_concurrency());
   if (!hardware_of_backends.empty()) machine.text += "; " + hardware_of_backends;
   machine.fingerprint = fmt::format("{:016x}", hash(machine.text)).substr(0, 12);

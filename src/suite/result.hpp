@@ -25,7 +25,7 @@ struct Timing {
 };
 Timing timing_of(std::vector<double> us);
 
-struct Row {
+struct BenchRow {
   std::string operation, algorithm, backend, dtype, redop = "none";
   std::uint64_t bytes = 0, count = 0;
   int ranks = 0, root = -1;
@@ -35,13 +35,13 @@ struct Row {
 };
 
 // "all_reduce 64 KB f32 host ring g2": what makes two rows comparable.
-std::string key_of(const Row& row);
+std::string key_of(const BenchRow& row);
 
-struct Machine {
+struct BenchMachine {
   std::string text;         // for people
   std::string fingerprint;  // the same on the same hardware
 };
-Machine machine_of(const std::string& hardware_of_backends);
+BenchMachine machine_of(const std::string& hardware_of_backends);
 
 // What a backend's link (or memory) carries at most, for the roofline.
 struct Ceiling {
@@ -51,8 +51,8 @@ struct Ceiling {
 
 struct ResultSet {
   std::string command, created;  // the time in UTC, ISO 8601
-  Machine machine;
-  std::vector<Row> rows;
+  BenchMachine machine;
+  std::vector<BenchRow> rows;
   std::vector<Ceiling> ceilings;
   std::vector<std::string> skipped;  // what could not be measured, and why
 };

@@ -13,8 +13,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-Row row(const std::string& algorithm, std::uint64_t bytes, double us) {
-  Row row{.operation = "all_reduce", .algorithm = algorithm, .backend = "host", .dtype = "f32"};
+BenchRow row(const std::string& algorithm, std::uint64_t bytes, double us) {
+  BenchRow row{
+      .operation = "all_reduce", .algorithm = algorithm, .backend = "host", .dtype = "f32"};
   row.redop = "sum";
   row.bytes = bytes;
   row.count = bytes / 4;
@@ -55,7 +56,7 @@ TEST(Results, HaveNoIntervalWhereSamplesDoNotTell) {
 }
 
 TEST(Results, AreCsvWithOneLineForEachPlace) {
-  Row both = row("ring", 64, 5);
+  BenchRow both = row("ring", 64, 5);
   both.in = both.out;
   const std::string csv = to_csv({both});
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 3);
@@ -69,10 +70,10 @@ TEST(Results, AreNcclTestsColumns) {
 }
 
 TEST(Curves, TheFastestChangesHandsWhereLinesMeet) {
-  const std::vector<Row> rows{row("direct", 1024, 4),   row("direct", 4096, 16),
-                              row("direct", 16384, 64), row("ring", 1024, 8),
-                              row("ring", 4096, 16.2),  row("ring", 16384, 32),
-                              row("auto", 1024, 1)};
+  const std::vector<BenchRow> rows{row("direct", 1024, 4),   row("direct", 4096, 16),
+                                   row("direct", 16384, 64), row("ring", 1024, 8),
+                                   row("ring", 4096, 16.2),  row("ring", 16384, 32),
+                                   row("auto", 1024, 1)};
   const auto sets = curve_sets(rows);
   ASSERT_EQ(sets.size(), 1u);
   EXPECT_EQ(sets[0].curves.size(), 3u);
@@ -85,8 +86,8 @@ TEST(Curves, TheFastestChangesHandsWhereLinesMeet) {
 }
 
 TEST(Curves, NoiseIsNoCrossover) {
-  const std::vector<Row> rows{row("direct", 1024, 4), row("direct", 4096, 16),
-                              row("ring", 1024, 4.1), row("ring", 4096, 15.8)};
+  const std::vector<BenchRow> rows{row("direct", 1024, 4), row("direct", 4096, 16),
+                                   row("ring", 1024, 4.1), row("ring", 4096, 15.8)};
   EXPECT_EQ(fastest_sentence(curve_sets(rows)[0]), "host direct is fastest at every size.");
 }
 

@@ -17,7 +17,7 @@ using Clock = std::chrono::steady_clock;
 class Follower {
  public:
   Follower(const BenchBackend& backend, const SweepPlan& plan, const std::vector<Case>& places,
-           const Board& board, const std::function<void(const Row&)>& on_row)
+           const Board& board, const std::function<void(const BenchRow&)>& on_row)
       : backend_(backend), plan_(plan), places_(places), board_(board), on_row_(on_row) {}
 
   // Hands out what is complete. False if nothing has been for too long.
@@ -65,20 +65,20 @@ class Follower {
     return timing;
   }
 
-  [[nodiscard]] Row row(std::size_t at, bool pair) const {
+  [[nodiscard]] BenchRow row(std::size_t at, bool pair) const {
     const Case& test = places_[at];
     const Lengths lengths = lengths_of(test, plan_.ranks);
-    Row row{.operation = sweep_name(test.kind),
-            .algorithm = algorithm_name(test),
-            .backend = backend_.traits().name,
-            .dtype = std::string(name(test.dtype)),
-            .bytes = lengths.bytes,
-            .count = lengths.count,
-            .ranks = plan_.ranks,
-            .root = has_root(test.kind) ? 0 : -1,
-            .graph = test.graph,
-            .out = timing(at),
-            .in = {}};
+    BenchRow row{.operation = sweep_name(test.kind),
+                 .algorithm = algorithm_name(test),
+                 .backend = backend_.traits().name,
+                 .dtype = std::string(name(test.dtype)),
+                 .bytes = lengths.bytes,
+                 .count = lengths.count,
+                 .ranks = plan_.ranks,
+                 .root = has_root(test.kind) ? 0 : -1,
+                 .graph = test.graph,
+                 .out = timing(at),
+                 .in = {}};
     if (is_reduction(test.kind)) row.redop = name(test.op);
     if (pair) row.in = timing(at + 1);
     return row;
@@ -88,7 +88,7 @@ class Follower {
   const SweepPlan& plan_;
   const std::vector<Case>& places_;
   const Board& board_;
-  const std::function<void(const Row&)>& on_row_;
+  const std::function<void(const BenchRow&)>& on_row_;
   std::size_t next_ = 0;
   Clock::time_point moved_ = Clock::now();
 };
@@ -96,7 +96,7 @@ class Follower {
 }  // namespace
 
 Status run_sweep(BenchBackend& backend, const SweepPlan& plan,
-                 const std::function<void(const Row&)>& on_row) {
+                 const std::function<void(const BenchRow&)>& on_row) {
   const bool asynchronous = backend.traits().asynchronous;
   const std::vector<Case> places = places_of(plan);
   const int samples = plan.rounds * (asynchronous ? 1 : plan.iterations);

@@ -22,6 +22,6 @@ struct SweepPlan {
 // drifts drifts for all of them. A sample is an operation, or on an asynchronous backend the mean of
 // the `iterations` of a round.
 Status run_sweep(BenchBackend& backend, const SweepPlan& plan,
-                 const std::function<void(const Row&)>& on_row);
+                 const std::function<void(const BenchRow&)>& on_row);
 
 }  // namespace peerscope

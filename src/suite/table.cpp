@@ -15,7 +15,7 @@ std::string columns(const std::optional<Timing>& timing) {
                      timing->busbw_gbs, count_or_na(timing->wrong));
 }
 
-std::string csv_line(const Row& row, const Timing& timing, bool in_place) {
+std::string csv_line(const BenchRow& row, const Timing& timing, bool in_place) {
   const auto& interval = timing.interval_us;
   const auto bound = [&](double Interval::* end) {
     return interval ? fmt::format("{:.4f}", (*interval).*end) : std::string();
@@ -31,11 +31,11 @@ std::string csv_line(const Row& row, const Timing& timing, bool in_place) {
 
 }  // namespace
 
-std::string to_csv(const std::vector<Row>& rows) {
+std::string to_csv(const std::vector<BenchRow>& rows) {
   std::string text =
       "operation,backend,algorithm,dtype,redop,ranks,bytes,count,in_place,graph,time_us,min_us,"
       "max_us,mad_us,ci_low_us,ci_high_us,samples,warm_up,outliers,algbw_gbs,busbw_gbs,wrong\n";
-  for (const Row& row : rows) {
+  for (const BenchRow& row : rows) {
     text += csv_line(row, row.out, false);
     if (row.in) text += csv_line(row, *row.in, true);
   }
@@ -53,7 +53,7 @@ std::string table_head() {
                      units, units);
 }
 
-std::string table_row(const Row& row) {
+std::string table_row(const BenchRow& row) {
   std::string more =
       fmt::format("  # {} {}{}", row.backend, row.algorithm, row.graph ? " graph" : "");
   if (const auto& interval = row.out.interval_us)
@@ -65,12 +65,12 @@ std::string table_row(const Row& row) {
                      row.redop, row.root, columns(row.out), columns(row.in), more);
 }
 
-std::string table_foot(const std::vector<Row>& rows) {
+std::string table_foot(const std::vector<BenchRow>& rows) {
   double busbw = 0;
   std::uint64_t wrong = 0;
   int places = 0;
   bool checked = false;
-  for (const Row& row : rows) {
+  for (const BenchRow& row : rows) {
     for (const Timing* timing : {&row.out, row.in ? &*row.in : nullptr}) {
       if (timing == nullptr) continue;
       busbw += timing->busbw_gbs;

@@ -48,7 +48,9 @@ class HostBackend final : public BenchBackend {
   }
 
   [[nodiscard]] const BackendTraits& traits() const override { return traits_; }
-  [[nodiscard]] std::string hardware() const override { return {}; }  // the processor: Machine's
+  [[nodiscard]] std::string hardware() const override {
+    return {};
+  }  // the processor: BenchMachine's
   [[nodiscard]] std::vector<Algorithm> algorithms(Kind kind) const override {
     return supported_algorithms(kind);
   }

@@ -43,10 +43,10 @@ class Plot {
       for (const ChartPoint& point : series.points) add(point);
     }
     for (const ChartPoint& point : chart.roof) add(point);
-    if (!(x_.low > 0)) x_ = {1, 2};
+    if (!(x_.low > 0) || !std::isfinite(x_.low)) x_ = {1, 2};
     if (!(x_.high > x_.low)) x_ = {x_.low / 2, x_.low * 2};
     if (chart.log_y) {
-      if (!(y_.low > 0)) y_ = {1, 10};
+      if (!(y_.low > 0) || !std::isfinite(y_.low)) y_ = {1, 10};
       y_ = {std::pow(10, std::floor(std::log10(y_.low))),
             std::pow(10, std::ceil(std::log10(y_.high)))};
       if (!(y_.high > y_.low)) y_.high = y_.low * 10;

@@ -24,7 +24,7 @@ std::string interval_text(const Timing& timing) {
                      time_text(timing.interval_us->high));
 }
 
-std::string note_of(const std::string& curve, const Row& row) {
+std::string note_of(const std::string& curve, const BenchRow& row) {
   const Timing& timing = row.out;
   return fmt::format("{}, {}: {} ({}), busbw {:.3g} GB/s, n = {}", curve, format_bytes(row.bytes),
                      time_text(timing.median_us), interval_text(timing), timing.busbw_gbs,
@@ -78,7 +78,7 @@ void add_roof(const CurveSet& set, const std::vector<Ceiling>& ceilings, Chart& 
   chart.roof_text = fmt::format("{}: {:.3g} GB/s", best->text, best->gbs);
 }
 
-std::string row_html(const Row& row) {
+std::string row_html(const BenchRow& row) {
   const Timing& timing = row.out;
   const bool wrong = timing.wrong.value_or(0) + (row.in ? row.in->wrong.value_or(0) : 0) > 0;
   return fmt::format(
@@ -123,7 +123,7 @@ std::string fact(const char* name, const std::string& value) {
 
 std::string correctness(const ResultSet& set) {
   std::uint64_t wrong = 0, checked = 0;
-  for (const Row& row : set.rows) {
+  for (const BenchRow& row : set.rows) {
     for (const Timing* timing : {&row.out, row.in ? &*row.in : nullptr}) {
       if (timing == nullptr) continue;
       wrong += timing->wrong.value_or(0);

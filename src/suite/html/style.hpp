@@ -25,7 +25,7 @@ header{border-bottom:1px solid var(--rule);padding-bottom:20px}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;margin:6px 0 14px;font-size:13px}
 .legend svg{width:26px;height:12px;margin-right:6px;vertical-align:-1px}
 svg text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:var(--soft)}
-svg text.title{fill:var(--ink);font-weight:600}svg text.note{font-size:11px}
+svg text.title{fill:var(--ink);font-weight:600}svg text.note{font-size:11px;paint-order:stroke;stroke:var(--bg);stroke-width:4px;stroke-linejoin:round}
 .grid{stroke:var(--rule);stroke-width:1}.cross{stroke:var(--soft);stroke-dasharray:2 3}
 .roof{fill:none;stroke:var(--soft);stroke-width:1.4;stroke-dasharray:7 4}
 .line{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round}
