@@ -35,12 +35,12 @@ json to_json(const Change& change) {
   return out;
 }
 
-json to_json(const Comparison& comparison) {
+json to_json(const BenchComparison& comparison) {
   json out{{"threshold", comparison.threshold},
            {"compared", comparison.changes.size()},
-           {"slower", comparison.count(Verdict::slower)},
-           {"faster", comparison.count(Verdict::faster)},
-           {"inconclusive", comparison.count(Verdict::inconclusive)},
+           {"slower", comparison.count(ChangeKind::slower)},
+           {"faster", comparison.count(ChangeKind::faster)},
+           {"inconclusive", comparison.count(ChangeKind::inconclusive)},
            {"only_in_baseline", comparison.only_before},
            {"only_in_new", comparison.only_after},
            {"rows", json::array()}};
@@ -85,11 +85,11 @@ int compare_main(Args& args) {
   if (!before)
     return refuse(before.error().message +
                   (stored ? "; peerscope bench suite --save-baseline makes it" : ""));
-  const Result<Comparison> comparison = compare(*before, *after, options);
+  const Result<BenchComparison> comparison = compare(*before, *after, options);
   if (!comparison) return refuse(comparison.error().message);
   if (as_json) fmt::print("{}\n", to_json(*comparison).dump(2));
   if (!as_json) fmt::print("{}", comparison_text(*comparison, all));
-  return comparison->count(Verdict::slower) == 0 ? 0 : 1;
+  return comparison->count(ChangeKind::slower) == 0 ? 0 : 1;
 }
 
 constexpr const char* kExamples =

@@ -86,10 +86,10 @@ class Measurement {
                     "95 % interval",
                     names(), traits.name, ranks, traits.ranks_are, name(request_.recording.level),
                     plan.rounds * plan.iterations, plan.warmup, traits.time_is));
-    return run_sweep(backend, plan, [this](const Row& row) { add(row); });
+    return run_sweep(backend, plan, [this](const BenchRow& row) { add(row); });
   }
 
-  void add(const Row& row) {
+  void add(const BenchRow& row) {
     out_.rows.push_back(row);
     listener_.on_row(row);
   }
@@ -183,7 +183,7 @@ class Measurement {
     if (!rows) return rows.error();
     listener_.on_block(fmt::format("{} with NCCL {}", sweep_name(kind),
                                    result.value("nccl_version", std::string("?"))));
-    for (const Row& row : rows->rows) add(row);
+    for (const BenchRow& row : rows->rows) add(row);
     return Done{};
   }
 

@@ -31,9 +31,9 @@ void print_rest(const ResultSet& set) {
 
 }  // namespace
 
-std::uint64_t count_wrong(const std::vector<Row>& rows) {
+std::uint64_t count_wrong(const std::vector<BenchRow>& rows) {
   std::uint64_t wrong = 0;
-  for (const Row& row : rows)
+  for (const BenchRow& row : rows)
     wrong += row.out.wrong.value_or(0) + (row.in ? row.in->wrong.value_or(0) : 0);
   return wrong;
 }
@@ -63,7 +63,7 @@ ResultSet begin_results(const std::string& command) {
 void add_ceilings(ResultSet& set) {
   for (const std::string& name : backend_names()) {
     const bool measured = std::any_of(set.rows.begin(), set.rows.end(),
-                                      [&](const Row& row) { return row.backend == name; });
+                                      [&](const BenchRow& row) { return row.backend == name; });
     auto backend = measured ? make_backend(name, {}) : Error{};
     if (!backend) continue;
     if (const Ceiling ceiling = (*backend)->ceiling(); ceiling.gbs > 0)
@@ -78,7 +78,7 @@ Status write_outputs(ResultSet& set, const OutputRequest& output) {
   return output.html.empty() ? Status(Done{}) : write_file(output.html, html_page(set));
 }
 
-int bench_sweep(const Args& args, SweepRequest& request) {
+int bench_sweep(const Args& args, SweepRequest& request, const Summary& summary) {
   const Result<SweepSelection> selection = select(args, request);
   if (!selection) return refuse_bench(selection.error());
   if (selection->backends == std::vector<std::string>{"nccl"} && request.kinds.size() == 1 &&
@@ -100,7 +100,7 @@ int bench_sweep(const Args& args, SweepRequest& request) {
       fmt::print("# {}\n#\n{}", heading, table_head());
       std::fflush(stdout);
     };
-    listener.on_row = [](const Row& row) {
+    listener.on_row = [](const BenchRow& row) {
       fmt::print("{}", table_row(row));
       std::fflush(stdout);
     };
@@ -108,6 +108,7 @@ int bench_sweep(const Args& args, SweepRequest& request) {
   const Status done = measure(request, *selection, listener, set);
   if (!done && set.rows.empty()) return refuse_bench(done.error());
   if (text) print_rest(set);
+  if (text && summary) fmt::print("{}", summary(set));
   if (const Status written = write_outputs(set, request.output); !written)
     return refuse_bench(written.error());
   if (!done) return refuse_bench(done.error());

@@ -17,6 +17,7 @@ constexpr int kMostSamples = 1'000'000;
 
 Error invalid(std::string what) { return {ErrorCode::invalid_argument, std::move(what)}; }
 
+// "" is one empty word, which nothing takes.
 std::vector<std::string> split(const std::string& list) {
   std::vector<std::string> words;
   for (std::size_t begin = 0; begin <= list.size();) {

@@ -51,7 +51,7 @@ Result<SweepSelection> select(const Args& args, SweepRequest& request);
 // others; else that is the error.
 struct SweepListener {
   std::function<void(const std::string& heading)> on_block = [](const std::string&) {};
-  std::function<void(const Row& row)> on_row = [](const Row&) {};
+  std::function<void(const BenchRow& row)> on_row = [](const BenchRow&) {};
 };
 Status measure(const SweepRequest& request, const SweepSelection& selection,
                const SweepListener& listener, ResultSet& out);
@@ -63,14 +63,15 @@ NcclOptions nccl_options(const SweepRequest& request, const SweepSelection& sele
 // An empty set that says which machine it is, and when.
 ResultSet begin_results(const std::string& command);
 
-// Runs and prints: the exit status.
-int bench_sweep(const Args& args, SweepRequest& request);
+// Runs and prints: the exit status. `summary` is printed below the text.
+using Summary = std::function<std::string(const ResultSet& set)>;
+int bench_sweep(const Args& args, SweepRequest& request, const Summary& summary = nullptr);
 
 // 2 where the input was to blame or a device is missing, else 1; says the sentence.
 int refuse_bench(const Error& error);
 // Prints JSON or CSV, writes the report; with a report the ceilings are measured before.
 Status write_outputs(ResultSet& set, const OutputRequest& output);
 void add_ceilings(ResultSet& set);
-std::uint64_t count_wrong(const std::vector<Row>& rows);
+std::uint64_t count_wrong(const std::vector<BenchRow>& rows);
 
 }  // namespace peerscope

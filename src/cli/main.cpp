@@ -23,7 +23,9 @@ std::vector<const Command*> all_commands() {
       &kDevicesCommand,       &kRasCommand,           &kExllamaCommand,
       &kDoctorSourcesCommand, &kBenchTraceCommand,    &kBenchNcclCallbackCommand,
       &kBenchRecordCommand,   &kBenchDeliveryCommand, &kBenchOverheadCommand,
-      &kBenchCompareCommand};
+      &kBenchCompareCommand,  &kBenchP2pCommand,      &kBenchOverlapCommand,
+      &kBenchScaleCommand,    &kBenchDtypeCommand,    &kBenchSuiteCommand,
+      &kBenchTuneCommand};
   for (int i = 0; i < kBenchCollectiveCommandCount; ++i)
     commands.push_back(&kBenchCollectiveCommands[i]);
   for (int i = 0; i < kConfigCommandCount; ++i) commands.push_back(&kConfigCommands[i]);
