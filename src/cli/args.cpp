@@ -131,6 +131,12 @@ void Args::leave_config() { impl_->loads_config = false; }
 const Config& Args::config() const { return impl_->config; }
 const Sources& Args::sources() const { return impl_->sources; }
 
+std::string Args::command() const {
+  std::string text = impl_->info.path;
+  for (const std::string& word : impl_->words) text += " " + word;
+  return text;
+}
+
 // A sentence if something is wrong.
 std::string Args::load_config() {
   Sources from = system_sources();

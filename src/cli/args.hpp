@@ -47,6 +47,7 @@ class Args {
   // After parse(): all layers, and what --config, --set and options that are settings say.
   [[nodiscard]] const Config& config() const;
   [[nodiscard]] const Sources& sources() const;
+  [[nodiscard]] std::string command() const;  // as it was typed: "bench all_reduce -g 4"
 
   // Empty: go on. Else the exit status: help was asked for (0) or the input is bad (2, one sentence
   // on stderr).

@@ -239,14 +239,15 @@ int look_around(NcclOptions& options, NcclBoard& board) {
 }  // namespace
 
 void add_nccl_options(Args& args, NcclOptions& options) {
-  args.choice("-o,--op", options.op, {"sum", "prod", "min", "max", "avg"}, "nccl: reduction");
+  args.choice("-o,--op", options.op, {"sum", "prod", "min", "max", "avg"},
+              "reduction; prod: nccl only");
   args.integer("-r,--root", options.root, 0, kMostNcclRanks - 1, "nccl: the root's rank");
   args.integer("-G,--cudagraph", options.graph_launches, 0, 100000,
-               "nccl: capture the iterations as a CUDA graph, launch it so often; 0: no graph");
-  args.integer("--rounds", options.rounds, 1, kMostNcclRounds,
-               "nccl: repeat the measurement; the median is quoted");
+               "capture the iterations as a CUDA graph, launch it so often; 0: no graph");
+  args.integer("--rounds", options.rounds, 0, kMostNcclRounds,
+               "repeat the measurement; the median is quoted; 0: host 1, cuda 20, nccl 5");
   args.integer("-T,--timeout", options.timeout_s, 0, 86400,
-               "nccl: give up when nothing moved for so many seconds; 0: never");
+               "give up when nothing moved for so many seconds; 0: never");
   args.flag("--processes", options.processes, "nccl: a process for each rank, not one for all");
   args.flag("--pin,!--no-pin", options.pin, "nccl: keep ranks on processors near their device");
   args.flag("--nvls", options.nvls, "nccl: let NCCL use NVLink multicast if it wants to");
@@ -274,12 +275,16 @@ std::string nccl_fault(const NcclOptions& options) {
   return {};
 }
 
-bool asks_for_nccl(const NcclOptions& options) {
+std::string asks_for_nccl(const NcclOptions& options) {
   const NcclOptions none;
-  return options.op != none.op || options.root != none.root ||
-         options.graph_launches != none.graph_launches || options.rounds != none.rounds ||
-         options.timeout_s != none.timeout_s || options.processes || !options.pin || options.nvls ||
-         !options.nccl_path.empty() || !options.event_times.empty() || options.levels;
+  if (options.root != none.root) return "-r";
+  if (options.op == "prod") return "-o prod";
+  if (options.processes) return "--processes";
+  if (!options.pin) return "--no-pin";
+  if (options.nvls) return "--nvls";
+  if (!options.nccl_path.empty()) return "--nccl";
+  if (!options.event_times.empty()) return "--event-times";
+  return options.levels ? "--levels" : "";
 }
 
 namespace {
@@ -302,8 +307,16 @@ bool bring_recorder(NcclOptions& options) {
 
 }  // namespace
 
-int run_nccl_sweep(const NcclOptions& asked) {
+int run_nccl_sweep(const NcclOptions& options) {
+  nlohmann::json result;
+  const int status = run_nccl_sweep(options, result);
+  if (options.json && !result.is_null()) fmt::print("{}\n", result.dump(2));
+  return status;
+}
+
+int run_nccl_sweep(const NcclOptions& asked, nlohmann::json& result) {
   NcclOptions options = asked;
+  if (options.rounds == 0) options.rounds = 5;
   NcclBoard* const memory = make_board();
   if (memory == nullptr) {
     fmt::print(stderr, "peerscope bench: no memory for {} bytes\n", sizeof(NcclBoard));
@@ -333,7 +346,7 @@ int run_nccl_sweep(const NcclOptions& asked) {
   }
   std::vector<NcclRow> rows;
   const std::string failed = follow(options, board, children, cpus, rows);
-  if (options.json) fmt::print("{}\n", nccl_json(options, board, cpus, rows).dump(2));
+  result = nccl_json(options, board, cpus, rows);
   if (!options.json && failed.empty()) print_nccl_foot(options, rows);
   if (!failed.empty()) fmt::print(stderr, "peerscope bench: {}\n", failed);
   std::uint64_t wrong = 0;

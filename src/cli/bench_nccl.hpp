@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "cli/args.hpp"
 #include "model/kinds.hpp"
 
@@ -15,7 +17,8 @@ struct NcclOptions {
   int iterations = 20, warmup = 5, ranks = 0, check = 1;  // 0 ranks: all visible devices
   Dtype dtype = Dtype::f32;
   std::string op = "sum";
-  int root = 0, graph_launches = 0, rounds = 5, timeout_s = 120;
+  int root = 0, graph_launches = 0, timeout_s = 120;
+  int rounds = 0;  // 0: 5
   bool processes = false, pin = true, nvls = false, json = false;
   bool levels = false;  // what monitoring costs: its levels in turn, a round each
   std::string nccl_path, event_times;
@@ -29,9 +32,11 @@ inline constexpr int kMostNcclRounds = 1024;
 void add_nccl_options(Args& args, NcclOptions& options);
 std::string nccl_fault(const NcclOptions& options);
 
-// True if one of add_nccl_options' flags is not at its default.
-bool asks_for_nccl(const NcclOptions& options);
+// The first of those flags that only NCCL has and that is not at its default; empty: none.
+std::string asks_for_nccl(const NcclOptions& options);
 
 int run_nccl_sweep(const NcclOptions& options);  // the exit status
+// The same, but nothing is printed on standard output: `result` is what --json prints.
+int run_nccl_sweep(const NcclOptions& options, nlohmann::json& result);
 
 }  // namespace peerscope

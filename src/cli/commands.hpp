@@ -29,6 +29,13 @@ extern const Command kBenchDeliveryCommand;
 extern const Command kBenchOverheadCommand;
 extern const Command kBenchTraceCommand;
 extern const Command kBenchNcclCallbackCommand;
+extern const Command kBenchCompareCommand;
+extern const Command kBenchP2pCommand;
+extern const Command kBenchOverlapCommand;
+extern const Command kBenchScaleCommand;
+extern const Command kBenchDtypeCommand;
+extern const Command kBenchSuiteCommand;
+extern const Command kBenchTuneCommand;
 extern const Command kBenchCollectiveCommands[];
 extern const int kBenchCollectiveCommandCount;
 

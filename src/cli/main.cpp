@@ -15,6 +15,7 @@ namespace peerscope {
 namespace {
 
 std::vector<const Command*> all_commands() {
+<<<<<<< HEAD
   std::vector<const Command*> commands{&kDemoCommand,
                                        &kRunCommand,
                                        &kTopCommand,
@@ -37,6 +38,19 @@ std::vector<const Command*> all_commands() {
                                        &kBenchRecordCommand,
                                        &kBenchDeliveryCommand,
                                        &kBenchOverheadCommand};
+=======
+  std::vector<const Command*> commands{
+      &kDemoCommand,          &kRunCommand,           &kTopCommand,
+      &kReportCommand,        &kSessionsCommand,      &kRecordCommand,
+      &kInfoCommand,          &kQueryCommand,         &kExportCommand,
+      &kImportCommand,        &kMergeCommand,         &kLevelCommand,
+      &kDevicesCommand,       &kRasCommand,           &kExllamaCommand,
+      &kDoctorSourcesCommand, &kBenchTraceCommand,    &kBenchNcclCallbackCommand,
+      &kBenchRecordCommand,   &kBenchDeliveryCommand, &kBenchOverheadCommand,
+      &kBenchCompareCommand,  &kBenchP2pCommand,      &kBenchOverlapCommand,
+      &kBenchScaleCommand,    &kBenchDtypeCommand,    &kBenchSuiteCommand,
+      &kBenchTuneCommand};
+>>>>>>> suite
   for (int i = 0; i < kBenchCollectiveCommandCount; ++i)
     commands.push_back(&kBenchCollectiveCommands[i]);
   for (int i = 0; i < kConfigCommandCount; ++i) commands.push_back(&kConfigCommands[i]);

@@ -28,6 +28,7 @@ NcclPlace place_of(const NcclOptions& options, const NcclPlaceTimes& times, std:
   }
   place.measured = true;
   if (options.levels) place.levels = level_costs(host);
+  place.rounds_us = host;
   place.us = spread_of(std::move(host));
   place.device_us = spread_of(std::move(device));
   place.algbw = algbw(static_cast<double>(bytes), place.us.median * 1e3);
@@ -61,18 +62,18 @@ std::string nvls_text(const NcclOptions& options) {
 nlohmann::json place_json(const NcclOptions& options, const NcclPlace& place) {
   if (!place.measured) return nullptr;
   const bool checked = options.check != 0;
-  nlohmann::json out{
-      {"time_us", place.us.median},
-      {"min_us", place.us.least},
-      {"max_us", place.us.most},
-      {"mad_us", place.us.mad},
-      {"device_us", place.device_us.median},
-      {"device_min_us", place.device_us.least},
-      {"device_max_us", place.device_us.most},
-      {"algbw_gbs", place.algbw / 1e9},
-      {"busbw_gbs", place.busbw / 1e9},
-      {"wrong", checked ? nlohmann::json(place.wrong) : nlohmann::json(nullptr)},
-      {"checked", checked ? nlohmann::json(place.checked) : nlohmann::json(nullptr)}};
+  nlohmann::json out{{"time_us", place.us.median},
+                     {"min_us", place.us.least},
+                     {"max_us", place.us.most},
+                     {"mad_us", place.us.mad},
+                     {"device_us", place.device_us.median},
+                     {"device_min_us", place.device_us.least},
+                     {"device_max_us", place.device_us.most},
+                     {"algbw_gbs", place.algbw / 1e9},
+                     {"busbw_gbs", place.busbw / 1e9},
+                     {"wrong", checked ? nlohmann::json(place.wrong) : nlohmann::json(nullptr)},
+                     {"checked", checked ? nlohmann::json(place.checked) : nlohmann::json(nullptr)},
+                     {"samples_us", place.rounds_us}};
   for (std::size_t i = 0; options.levels && i < place.levels.size(); ++i) {
     const LevelCost& cost = place.levels[i];
     out["levels"][std::string(name(kLevelsInTurn[i]))] = {

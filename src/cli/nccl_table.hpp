@@ -14,7 +14,8 @@
 namespace peerscope {
 
 struct NcclPlace {
-  Spread us, device_us;                     // over the rounds
+  Spread us, device_us;  // over the rounds
+  std::vector<double> rounds_us;
   std::array<LevelCost, kLevels> levels{};  // with --levels
   double algbw = 0, busbw = 0;
   std::uint64_t wrong = 0, checked = 0;

@@ -10,11 +10,13 @@
 namespace peerscope {
 
 ChannelCommunicator::ChannelCommunicator(Identity identity, std::unique_ptr<Transport> transport,
-                                         std::span<std::byte> pool, const CostModel& costs)
+                                         std::span<std::byte> pool, const CostModel& costs,
+                                         TunedChoices tuned)
     : Communicator(std::move(identity)),
       transport_(std::move(transport)),
       pool_(pool),
       costs_(costs),
+      tuned_(std::move(tuned)),
       executor_(*transport_, rank(), ranks()) {}
 
 Result<Algorithm> ChannelCommunicator::choose(const Call& call) const {
@@ -22,7 +24,11 @@ Result<Algorithm> ChannelCommunicator::choose(const Call& call) const {
   if (call.algorithm != Algorithm::unknown) return call.algorithm;
   Choice& last = choices_[static_cast<std::size_t>(call.kind)];
   const std::uint64_t bytes = call_bytes(call, ranks());
-  if (last.bytes != bytes) last = {bytes, choose_algorithm(costs_, call, ranks())};
+  if (last.bytes == bytes) return last.algorithm;
+  const auto tuned = tuned_.find(peerscope::name(identity().backend), call.kind, ranks(), bytes);
+  const std::vector<Algorithm> known = supported_algorithms(call.kind);
+  const bool usable = tuned && std::find(known.begin(), known.end(), *tuned) != known.end();
+  last = {bytes, usable ? *tuned : choose_algorithm(costs_, call, ranks())};
   return last.algorithm;
 }
 

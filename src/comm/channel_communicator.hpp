@@ -11,6 +11,7 @@
 #include "comm/executor.hpp"
 #include "comm/plan.hpp"
 #include "comm/transport.hpp"
+#include "comm/tuned_choices.hpp"
 
 namespace peerscope {
 
@@ -18,7 +19,7 @@ class ChannelCommunicator final : public Communicator {
  public:
   // `pool`: this rank's registered memory, within the transport's.
   ChannelCommunicator(Identity identity, std::unique_ptr<Transport> transport,
-                      std::span<std::byte> pool, const CostModel& costs);
+                      std::span<std::byte> pool, const CostModel& costs, TunedChoices tuned = {});
 
   Pool* pool() override { return &pool_; }
 
@@ -35,6 +36,7 @@ class ChannelCommunicator final : public Communicator {
   std::unique_ptr<Transport> transport_;
   Pool pool_;
   CostModel costs_;
+  TunedChoices tuned_;  // what was measured; asked before the model
   Executor executor_;
   std::map<PlanKey, Plan> plans_;
   const Plan* plan_ = nullptr;  // of the call that was admitted last

@@ -76,15 +76,19 @@ struct Max {
   }
 };
 
-// Integers towards zero. Bytes by way of float, which is exact for them and vectorises.
+// Integers towards zero, by way of a floating-point type that holds them exactly: that vectorises. A
+// quotient by a small number that is not whole is too far from the next whole one to be rounded to it.
 template <class Wide>
 [[gnu::always_inline]] inline void divide(Wide* wide, std::size_t n, int divisor) {
-  if constexpr (sizeof(Wide) == 1) {
-    const auto by = static_cast<float>(divisor);
-    for (std::size_t i = 0; i < n; ++i)
-      wide[i] = static_cast<Wide>(static_cast<std::int32_t>(static_cast<float>(wide[i]) / by));
-  } else {
-    for (std::size_t i = 0; i < n; ++i) wide[i] = wide[i] / static_cast<Wide>(divisor);
+  using Real = std::conditional_t<sizeof(Wide) == 4 && std::is_integral_v<Wide>, double, float>;
+  const auto by = static_cast<Real>(divisor);
+  for (std::size_t i = 0; i < n; ++i) {
+    const Real quotient = static_cast<Real>(wide[i]) / by;
+    if constexpr (std::is_integral_v<Wide>) {
+      wide[i] = static_cast<Wide>(static_cast<std::int32_t>(quotient));
+    } else {
+      wide[i] = quotient;
+    }
   }
 }
 

@@ -19,10 +19,10 @@ namespace {
 constexpr std::size_t kMostBytes = 1 << 20;  // of a file: more is a mistake
 
 // Names under PEERSCOPE_ that are no settings: of a job, and of tests and benchmarks.
-constexpr std::string_view kPlainNames[] = {"PEERSCOPE_SESSION",      "PEERSCOPE_NCCL_CHAIN",
-                                            "PEERSCOPE_FUZZ_SECONDS", "PEERSCOPE_BENCH_NAMESPACE",
-                                            "PEERSCOPE_BUILD",        "PEERSCOPE_CUPTI",
-                                            "PEERSCOPE_CUDA_KERNELS", "PEERSCOPE_CUDA_LOG"};
+constexpr std::string_view kPlainNames[] = {
+    "PEERSCOPE_SESSION",         "PEERSCOPE_NCCL_CHAIN", "PEERSCOPE_FUZZ_SECONDS",
+    "PEERSCOPE_BENCH_NAMESPACE", "PEERSCOPE_BUILD",      "PEERSCOPE_CUPTI",
+    "PEERSCOPE_CUDA_KERNELS",    "PEERSCOPE_CUDA_LOG",   "PEERSCOPE_STATE_DIR"};
 
 Error cannot_read(const std::string& path, int error) {
   return {error == ENOENT ? ErrorCode::not_found : ErrorCode::io,

@@ -32,8 +32,13 @@ Status check(const HostOptions& options) {
   return Done{};
 }
 
+Result<TunedChoices> tuned_choices(const HostOptions& options) {
+  return options.tuning_file.empty() ? TunedChoices() : TunedChoices::read(options.tuning_file);
+}
+
 std::unique_ptr<Communicator> communicator(const HostOptions& options,
-                                           const std::shared_ptr<Region>& region) {
+                                           const std::shared_ptr<Region>& region,
+                                           TunedChoices tuned) {
   Identity identity{.id = options.id,
                     .name = options.name,
                     .rank = options.rank,
@@ -47,7 +52,7 @@ std::unique_ptr<Communicator> communicator(const HostOptions& options,
   return std::make_unique<ChannelCommunicator>(
       std::move(identity),
       std::make_unique<HostTransport>(region, options.rank, options.name, options.timeout),
-      region->pool(options.rank), costs);
+      region->pool(options.rank), costs, std::move(tuned));
 }
 
 std::uint64_t absent(const Region& region, int ranks) {
@@ -93,6 +98,8 @@ Status rendezvous(const Region& region, const HostOptions& options, const std::s
 
 Result<std::unique_ptr<Communicator>> open_host(const HostOptions& options) {
   if (Status fine = check(options); !fine) return fine.error();
+  Result<TunedChoices> tuned = tuned_choices(options);
+  if (!tuned) return tuned.error();
   const std::string path =
       fmt::format("{}/pscope-comm-{}-{:016x}", options.directory, options.name, options.id);
   const Geometry geometry = Geometry::of(options.ranks, options.staging_bytes, options.pool_bytes);
@@ -110,7 +117,7 @@ Result<std::unique_ptr<Communicator>> open_host(const HostOptions& options) {
     leave(**region, options.rank);
     return complete.error();
   }
-  return communicator(options, *region);
+  return communicator(options, *region, std::move(*tuned));
 }
 
 HostWorld::HostWorld(HostOptions options, std::shared_ptr<Region> region)
@@ -131,11 +138,13 @@ Result<std::unique_ptr<Communicator>> HostWorld::open(int rank, pscope_session* 
   own.rank = rank;
   own.session = session;
   if (Status fine = check(own); !fine) return fine.error();
+  Result<TunedChoices> tuned = tuned_choices(own);
+  if (!tuned) return tuned.error();
   if (const Result<int> joined = join(*region_, rank); !joined) {
     return Error{joined.error().code,
                  fmt::format("communicator {}: {}", own.name, joined.error().message)};
   }
-  return communicator(own, region_);
+  return communicator(own, region_, std::move(*tuned));
 }
 
 }  // namespace peerscope

@@ -25,6 +25,9 @@ struct HostOptions {
   std::size_t staging_bytes = std::size_t{2} << 20;  // of shared memory for each rank's messages
   std::size_t pool_bytes = std::size_t{1} << 20;     // of each rank's registered memory
   pscope_session* session = nullptr;                 // may be null: nothing is recorded
+  // Algorithms that were measured here (TunedChoices): the same file on all ranks. Empty: the cost
+  // model alone chooses.
+  std::string tuning_file = {};
 };
 
 // One rank of a communicator between processes (or threads). Waits until all ranks have opened it;

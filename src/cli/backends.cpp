@@ -1,0 +1,45 @@
+#include "cli/backends.hpp"
+
+#include <fmt/format.h>
+
+#include "suite/host/host_backend.hpp"
+
+namespace peerscope {
+namespace {
+
+using Made = Result<std::unique_ptr<BenchBackend>>;
+
+Made make_host(const BackendOptions& options) {
+  return make_host_backend({.threads = options.threads,
+                            .session = options.session,
+                            .level = options.level,
+                            .tuning_file = options.tuning_file});
+}
+
+Made make_cuda(const BackendOptions&) {
+  return Error{ErrorCode::unsupported, "this peerscope was built without the cuda backend"};
+}
+
+struct Entry {
+  const char* name;
+  Made (*make)(const BackendOptions& options);
+};
+constexpr Entry kBackends[] = {{"host", make_host}, {"cuda", make_cuda}};
+
+}  // namespace
+
+std::vector<std::string> backend_names() {
+  std::vector<std::string> names;
+  for (const Entry& entry : kBackends) names.emplace_back(entry.name);
+  return names;
+}
+
+Made make_backend(const std::string& name, const BackendOptions& options) {
+  for (const Entry& entry : kBackends) {
+    if (name == entry.name) return entry.make(options);
+  }
+  return Error{ErrorCode::invalid_argument,
+               fmt::format("there is no backend '{}' for this; write host or cuda", name)};
+}
+
+}  // namespace peerscope
