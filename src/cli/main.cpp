@@ -15,30 +15,6 @@ namespace peerscope {
 namespace {
 
 std::vector<const Command*> all_commands() {
-<<<<<<< HEAD
-  std::vector<const Command*> commands{&kDemoCommand,
-                                       &kRunCommand,
-                                       &kTopCommand,
-                                       &kReportCommand,
-                                       &kSessionsCommand,
-                                       &kRecordCommand,
-                                       &kInfoCommand,
-                                       &kQueryCommand,
-                                       &kExportCommand,
-                                       &kImportCommand,
-                                       &kMergeCommand,
-                                       &kLevelCommand,
-                                       &kDevicesCommand,
-                                       &kRasCommand,
-                                       &kExllamaCommand,
-                                       &kDoctorSourcesCommand,
-                                       &kVerifyCommand,
-                                       &kBenchTraceCommand,
-                                       &kBenchNcclCallbackCommand,
-                                       &kBenchRecordCommand,
-                                       &kBenchDeliveryCommand,
-                                       &kBenchOverheadCommand};
-=======
   std::vector<const Command*> commands{
       &kDemoCommand,          &kRunCommand,           &kTopCommand,
       &kReportCommand,        &kSessionsCommand,      &kRecordCommand,
@@ -49,8 +25,7 @@ std::vector<const Command*> all_commands() {
       &kBenchRecordCommand,   &kBenchDeliveryCommand, &kBenchOverheadCommand,
       &kBenchCompareCommand,  &kBenchP2pCommand,      &kBenchOverlapCommand,
       &kBenchScaleCommand,    &kBenchDtypeCommand,    &kBenchSuiteCommand,
-      &kBenchTuneCommand};
->>>>>>> suite
+      &kBenchTuneCommand,     &kVerifyCommand};
   for (int i = 0; i < kBenchCollectiveCommandCount; ++i)
     commands.push_back(&kBenchCollectiveCommands[i]);
   for (int i = 0; i < kConfigCommandCount; ++i) commands.push_back(&kConfigCommands[i]);

@@ -94,6 +94,11 @@ Result<std::unique_ptr<CudaCommunicator>> CudaCommunicator::open(
                       .session = nullptr};
     std::unique_ptr<CudaCommunicator> comm(new CudaCommunicator(
         std::move(identity), std::move(*device), std::move(*kernels), options));
+    if (!options.tuning_file.empty()) {
+      Result<TunedChoices> tuned = TunedChoices::read(options.tuning_file);
+      if (!tuned) return tuned.error();
+      comm->tuned_ = std::move(*tuned);
+    }
     if (Status shared = comm->share_memory(*bootstrap); !shared) return shared.error();
     return comm;
   }();
@@ -226,6 +231,8 @@ Result<Algorithm> CudaCommunicator::choose(const Call& call) const {
   if (!is_collective(call.kind))
     return call.algorithm == Algorithm::unknown ? Algorithm::direct : call.algorithm;
   if (call.algorithm != Algorithm::unknown) return call.algorithm;
+  if (const auto tuned = tuned_.find("cuda", call.kind, ranks(), call_bytes(call, ranks())); tuned)
+    return *tuned;
   // Between two everything is one hop, and no algorithm moves fewer bytes over the link.
   if (ranks() <= 2) return Algorithm::direct;
   return choose_algorithm(costs_, call, ranks());

@@ -13,6 +13,7 @@
 #include "comm/cuda/kernels.hpp"
 #include "comm/cuda/stamp_reader.hpp"
 #include "comm/host/process.hpp"
+#include "comm/tuned_choices.hpp"
 
 namespace peerscope {
 
@@ -25,6 +26,7 @@ struct CudaOptions {
   std::size_t pool_bytes = std::size_t{16}
                            << 20;     // of this rank's registered memory; the same on all ranks
   pscope_session* session = nullptr;  // may be null: nothing is recorded
+  std::string tuning_file = {};       // of `peerscope bench tune`; empty: the cost model chooses
   std::uint64_t low_latency_most =
       UINT64_MAX;  // bytes up to which small all_reduces go in one hop with flags; capped
 };
@@ -98,6 +100,7 @@ class CudaCommunicator final : public Communicator {
   std::vector<CudaMemory> plan_memory_;
   std::size_t plan_used_ = 0;  // of the last piece
   CostModel costs_;
+  TunedChoices tuned_;
   std::unique_ptr<StampReader> stamps_;
   const LoadedPlan* admitted_ = nullptr;
 };

@@ -26,12 +26,13 @@ class Kernels {
   [[nodiscard]] CudaFunction find(Family family, Dtype dtype, ReduceOp op) const;
   [[nodiscard]] CudaFunction clock() const { return clock_; }
   [[nodiscard]] CudaFunction copy() const { return copy_; }
+  [[nodiscard]] CudaFunction chase() const { return chase_; }
 
  private:
   Kernels() = default;
   const PeerFunctions* f_ = nullptr;
   CudaModule module_ = nullptr;
-  CudaFunction clock_ = nullptr, copy_ = nullptr;
+  CudaFunction clock_ = nullptr, copy_ = nullptr, chase_ = nullptr;
   std::array<std::array<std::array<CudaFunction, 3>, PSCOPE_DTYPE_COUNT>, 2> functions_{};
 };
 

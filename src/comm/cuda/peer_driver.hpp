@@ -82,6 +82,7 @@ struct PeerFunctions {
   CudaResult (*cuMemcpyDtoHAsync)(void* to, CudaPointer from, std::size_t bytes,
                                   CudaStreamHandle stream) = nullptr;
   CudaResult (*cuStreamSynchronize)(CudaStreamHandle stream) = nullptr;
+  CudaResult (*cuGraphUpload)(CudaGraphExecHandle exec, CudaStreamHandle stream) = nullptr;
   CudaResult (*cuThreadExchangeStreamCaptureMode)(int* mode) = nullptr;
 };
 

@@ -31,6 +31,15 @@ extern "C" __global__ void peerscope_clock(std::uint64_t* out) {
   fence_system();
 }
 
+// A chain of dependent loads through `memory`, which is all zero: what one load takes.
+extern "C" __global__ void peerscope_chase(const std::uint32_t* memory, std::uint32_t* out, std::uint32_t steps,
+                                           std::uint32_t stride) {
+  std::uint32_t at = 0;
+  for (std::uint32_t i = 0; i < steps; ++i)
+    at = load_relaxed(memory + at / 4) + (i + 1) * stride;  // the next address waits for the value
+  *out = at;
+}
+
 // A copy by the multiprocessors: of what the copy engine would need longer to begin with.
 extern "C" __global__ void __launch_bounds__(512)
     peerscope_copy(std::byte* to, const std::byte* from, std::uint64_t bytes) {
