@@ -7,7 +7,8 @@
 namespace peerscope::cuda {
 namespace {
 
-constexpr std::uint64_t kLineBytes = 8;  // of data, in a line of 16
+constexpr std::uint64_t kLineBytes = 12;  // of data, in a line of 16
+constexpr std::uint64_t kLeastChunk = 16 << 10;
 constexpr std::uint64_t kBytesPerBlock =
     8 << 10;  // below it one more block costs more than it brings
 
@@ -20,11 +21,22 @@ bool shares_a_channel(const Plan& plan, const Step& send, int rank) {
   });
 }
 
+// Whether what is written may be what is read: in place, or nearly.
+bool ranges_overlap(const Call& call, std::uint64_t bytes, int ranks) {
+  const auto input = reinterpret_cast<std::uintptr_t>(call.input),
+             output = reinterpret_cast<std::uintptr_t>(call.output);
+  const std::uint64_t in =
+      input_is_one_block(call.kind) ? call.count * dtype_bytes(call.dtype) : bytes;
+  const std::uint64_t out =
+      output_is_one_block(call.kind) ? bytes / static_cast<std::uint64_t>(ranks) : bytes;
+  return input < output + out && output < input + in;
+}
+
 }  // namespace
 
 CompiledPlan compile(const Plan& plan, int rank) {
   CompiledPlan compiled;
-  bool sends = false, shares = false;
+  bool sends = false, rests = false, shares = false;
   for (const Step& step : plan.steps) {
     DeviceStep out{};
     out.block = step.block;
@@ -35,11 +47,12 @@ CompiledPlan compile(const Plan& plan, int rank) {
     for (const int target : step.targets)
       out.targets[out.target_count++] = static_cast<std::uint8_t>(target);
     compiled.steps.push_back(out);
+    rests = rests || step.phase != Phase::send;
     if (step.phase != Phase::send) continue;
     sends = true;
     shares = shares || shares_a_channel(plan, step, rank) || step.sources != std::vector<int>{rank};
   }
-  compiled.ahead = sends && !shares;
+  compiled.halves = sends && rests && !shares;
   // The kernel takes steps of the first phase before the others of a round.
   std::ranges::stable_sort(compiled.steps, {},
                            [](const DeviceStep& s) { return s.phase == 0 ? 0 : 1; });
@@ -78,6 +91,12 @@ Shape plan_shape(const Layout& layout, std::uint64_t bytes) {
   return {static_cast<std::uint32_t>(blocks), 512};
 }
 
+std::uint32_t chunk_for(const Layout& layout, std::uint64_t bytes, std::uint32_t blocks) {
+  const std::uint64_t quarter = align_up(bytes / blocks / 4, 128);
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
+      quarter, std::min<std::uint64_t>(kLeastChunk, layout.chunk_bytes), layout.chunk_bytes));
+}
+
 void fill(PlanArguments& out, const Call& call, int rank, int ranks) {
   Arguments& a = out.common;
   const std::uint64_t bytes = call_bytes(call, ranks);
@@ -93,6 +112,7 @@ void fill(PlanArguments& out, const Call& call, int rank, int ranks) {
   a.output_is_block = output_is_one_block(call.kind) ? 1 : 0;
   a.divisor =
       call.op == ReduceOp::avg && is_reduction(call.kind) ? static_cast<std::uint32_t>(ranks) : 1;
+  a.overlaps = ranges_overlap(call, bytes, ranks) ? 1 : 0;
   Blocks blocks;
   blocks.split(a.elements, call.counts, ranks);
   for (int block = 0; block < ranks; ++block) out.begins[block] = blocks.begin(block);

@@ -11,7 +11,8 @@ namespace peerscope::cuda {
 
 struct CompiledPlan {
   std::vector<DeviceStep> steps;
-  bool ahead = false;  // sends may run one round ahead: nothing else goes through their channels
+  bool halves =
+      false;  // what sends and what does the rest may be two: nothing else goes through their channels
 };
 CompiledPlan compile(const Plan& plan, int rank);
 
@@ -24,7 +25,10 @@ struct Shape {
 };
 Shape low_latency_shape(const Layout& layout, std::uint64_t bytes);
 std::uint64_t low_latency_limit(const Layout& layout);  // bytes
-Shape plan_shape(const Layout& layout, std::uint64_t bytes);
+Shape plan_shape(const Layout& layout,
+                 std::uint64_t bytes);  // twice the blocks where a plan has halves
+// The larger a chunk, the fewer flags; the smaller, the sooner its receiver begins.
+std::uint32_t chunk_for(const Layout& layout, std::uint64_t bytes, std::uint32_t blocks);
 
 // Fills what the operation, not its launch, is made of. `call.algorithm` is chosen.
 void fill(PlanArguments& out, const Call& call, int rank, int ranks);

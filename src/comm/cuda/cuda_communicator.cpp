@@ -26,8 +26,8 @@ constexpr CostModel kNvlink{.hop_ns = 1'500,
 // Up to here the multiprocessors are faster than a copy engine, which takes longer to begin.
 constexpr std::uint64_t kCopyByKernel = 256 << 10;
 constexpr std::size_t kPlanBytes = 1 << 20;
-constexpr std::ptrdiff_t kBlocksOnAGpu =
-    96;  // of 512 threads with up to 128 registers: one to a multiprocessor
+// Blocks of 512 threads with up to 128 registers: one fits on a multiprocessor, and all must run at once.
+constexpr std::ptrdiff_t kHalves = 2;
 
 pscope_op op_of(const Operation& operation, bool low_latency) {
   const Call& call = operation.call;
@@ -119,23 +119,27 @@ Status CudaCommunicator::meet(Communicator& bootstrap) {
   struct Rank {
     ProcessId process;
     char bus[16] = {};
+    int multiprocessors = 0;
   };
   Rank me{.process = this_process()};
   const Result<CudaDeviceInfo> info = describe(device_.driver(), device_.ordinal());
   if (info) info->pci_bus_id.copy(me.bus, sizeof me.bus - 1);
+  f_->cuDeviceGetAttribute(&me.multiprocessors, kCudaMultiprocessors, device_.ordinal());
   std::vector<Rank> all(static_cast<std::size_t>(ranks()));
   if (Status gathered = bootstrap.all_gather({&me, sizeof me, Dtype::u8}, all.data()); !gathered)
     return gathered;
   std::ptrdiff_t sharing = 1;
+  int multiprocessors = me.multiprocessors;
   for (std::size_t r = 0; r < all.size(); ++r) {
     processes_[r] = all[r].process;
+    multiprocessors = std::min(multiprocessors, all[r].multiprocessors);
     sharing = std::max(sharing, std::ranges::count_if(all, [&](const Rank& other) {
                          return std::strcmp(other.bus, all[r].bus) == 0;
                        }));
   }
   shares_gpu_ = sharing > 1;
-  layout_ =
-      cuda::make_layout(ranks(), options_.pool_bytes, static_cast<int>(kBlocksOnAGpu / sharing));
+  layout_ = cuda::make_layout(ranks(), options_.pool_bytes,
+                              static_cast<int>(multiprocessors / kHalves / sharing));
   return Done{};
 }
 
@@ -278,7 +282,7 @@ Result<const CudaCommunicator::LoadedPlan*> CudaCommunicator::plan_for(const Cal
   if (!memory) return memory.error();
   if (Status ok = device_.upload(*memory, compiled.steps.data(), bytes); !ok) return ok.error();
   if (Status ok = settle(); !ok) return ok.error();
-  LoadedPlan loaded{*memory, static_cast<std::uint32_t>(compiled.steps.size()), compiled.ahead};
+  LoadedPlan loaded{*memory, static_cast<std::uint32_t>(compiled.steps.size()), compiled.halves};
   return &plans_.emplace(key, std::move(loaded)).first->second;
 }
 
@@ -309,6 +313,13 @@ Status CudaCommunicator::enqueue(const Call& call, CudaStreamHandle stream) {
   return launched;
 }
 
+bool CudaCommunicator::early_of(CudaStreamHandle stream) const {
+  static const char* mode = std::getenv("PSCOPE_TEST_EARLY");
+  if (mode != nullptr) return mode[0] == '1';
+  int capturing = 0;
+  return f_->cuStreamIsCapturing(stream, &capturing) == kCudaSuccess && capturing == 1;
+}
+
 Status CudaCommunicator::launch(const Operation& operation, CudaStreamHandle stream) {
   if (Status ok = device_.make_current(); !ok) return ok;
   const Call& call = operation.call;
@@ -320,7 +331,7 @@ Status CudaCommunicator::launch(const Operation& operation, CudaStreamHandle str
   cuda::Arguments& a = arguments.common;
   a.stamped = stamps_->records() ? 1 : 0;
   a.id = a.stamped != 0 ? stamps_->id_of(op_of(operation, small)) : 0;
-  a.early = shares_gpu_ ? 0 : 1;
+  a.early = shares_gpu_ || !early_of(stream) ? 0 : 1;
   const CudaFunction function =
       kernels_.find(small ? cuda::Family::low_latency : cuda::Family::plan, call.dtype, call.op);
   if (small)
@@ -328,9 +339,11 @@ Status CudaCommunicator::launch(const Operation& operation, CudaStreamHandle str
                          a.early != 0);
   arguments.steps = reinterpret_cast<const cuda::DeviceStep*>(admitted_->steps_at);
   arguments.step_count = admitted_->steps;
-  a.ahead = admitted_->ahead ? 1 : 0;
-  return launch_kernel(function, cuda::plan_shape(layout_, operation.bytes), &arguments, stream,
-                       a.early != 0);
+  cuda::Shape shape = cuda::plan_shape(layout_, operation.bytes);
+  a.chunk_bytes = cuda::chunk_for(layout_, operation.bytes, shape.blocks);
+  a.halves = admitted_->halves ? 1 : 0;
+  if (admitted_->halves) shape.blocks *= 2;
+  return launch_kernel(function, shape, &arguments, stream, a.early != 0);
 }
 
 Status CudaCommunicator::launch_kernel(CudaFunction function, const cuda::Shape& shape,

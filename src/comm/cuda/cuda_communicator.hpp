@@ -64,7 +64,7 @@ class CudaCommunicator final : public Communicator {
   struct LoadedPlan {
     CudaPointer steps_at = 0;
     std::uint32_t steps = 0;
-    bool ahead = false;
+    bool halves = false;
   };
   using PlanKey = std::tuple<Kind, Algorithm, int>;
 
@@ -74,6 +74,7 @@ class CudaCommunicator final : public Communicator {
   Status share_memory(Communicator& bootstrap);
   Result<const LoadedPlan*> plan_for(const Call& call);
   Result<CudaPointer> room_for_plan(std::size_t bytes);
+  [[nodiscard]] bool early_of(CudaStreamHandle stream) const;
   Status launch(const Operation& operation, CudaStreamHandle stream);
   Status launch_kernel(CudaFunction function, const cuda::Shape& shape, void* arguments,
                        CudaStreamHandle stream, bool early);

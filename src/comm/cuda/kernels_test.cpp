@@ -54,6 +54,19 @@ class World {
 
   const Failure& failure(int rank) const { return failures_[static_cast<std::size_t>(rank)]; }
   const Layout& layout() const { return layout_; }
+  // What was sent has been received, on all channels.
+  void expect_even(const std::string& after) const {
+    const auto state = [&](std::size_t rank, std::uint32_t block) -> const BlockState& {
+      return reinterpret_cast<const BlockState*>(regions_[rank].get() + layout_.states)[block];
+    };
+    for (std::uint32_t block = 0; block < 4; ++block) {
+      for (std::size_t from = 0; from < regions_.size(); ++from) {
+        for (std::size_t to = 0; to < regions_.size(); ++to)
+          ASSERT_EQ(state(from, block).sent[to], state(to, block).received[from])
+              << from << " to " << to << ", block " << block << ", " << after;
+      }
+    }
+  }
   Stamp stamp(int rank, bool collective, std::uint64_t number) const {
     const auto* stamps = reinterpret_cast<const Stamp*>(
         regions_[static_cast<std::size_t>(rank)].get() + layout_.stamps);
@@ -99,13 +112,15 @@ std::unique_ptr<Prepared> prepare(World& world, const Call& call, int rank, int 
   prepared->plan = compile(*plan, rank);
   prepared->arguments.steps = prepared->plan.steps.data();
   prepared->arguments.step_count = static_cast<std::uint32_t>(prepared->plan.steps.size());
-  prepared->arguments.common.ahead = prepared->plan.ahead ? 1 : 0;
+  prepared->arguments.common.halves = prepared->plan.halves ? 1 : 0;
+  prepared->arguments.common.chunk_bytes = 4096;
   world.prepare(prepared->arguments.common);
   return prepared;
 }
 
 void launch_plan(World& world, std::vector<std::thread>& threads, const Call& call,
                  const PlanArguments& a, std::uint32_t blocks) {
+  if (a.common.halves != 0) blocks *= 2;
   with_type(call.dtype, [&](auto type) {
     with_op(call.op, [&](auto op) {
       world.launch(threads, blocks,
@@ -145,11 +160,13 @@ void run_case(World& world, const RandomCase& what, bool low_latency_one, std::u
     });
   }
   for (std::thread& thread : threads) thread.join();
+  world.expect_even(what.text());
   for (int rank = 0; rank < what.ranks; ++rank) {
     const auto r = static_cast<std::size_t>(rank);
     ASSERT_EQ(world.failure(rank).state, 0u)
-        << what.text() << ": rank " << rank << " fault " << world.failure(rank).fault << " peer "
-        << world.failure(rank).peer;
+        << what.text() << ": rank " << rank << " fault " << world.failure(rank).fault << std::hex
+        << " mine " << world.failure(rank).mine << " theirs " << world.failure(rank).theirs
+        << std::dec << " peer " << world.failure(rank).peer;
     ASSERT_EQ(memory[r].fault({pieces[r].get(), memory[r].initial().size()}), "") << what.text();
   }
 }
@@ -179,7 +196,7 @@ TEST_P(Ranks, SmallAllReducesInOneHop) {
     const std::uint32_t blocks = static_cast<std::uint32_t>(1 + i % 3);
     const RandomCase what = RandomCase::draw(
         static_cast<std::uint64_t>(ranks * 777 + i),
-        {{Kind::all_reduce}, ranks, std::size_t{blocks} * world.layout().lines_per_warp * 8});
+        {{Kind::all_reduce}, ranks, std::size_t{blocks} * world.layout().lines_per_warp * 12});
     run_case(world, what, true, blocks);
     if (testing::Test::HasFatalFailure()) return;
   }
@@ -218,7 +235,7 @@ TEST(CudaKernels, SizesThatDifferAreFoundOutByBoth) {
     const auto a = prepare(world, all_reduce_of(mine), 0, 2),
                b = prepare(world, all_reduce_of(theirs), 1, 2);
     for (const auto* one : {a.get(), b.get()}) {
-      world.launch(threads, 1, [one, small](const Block& block) {
+      world.launch(threads, small ? 1 : 2, [one, small](const Block& block) {
         if (small) low_latency<F32, Sum>(one->arguments.common, block);
         if (!small) run_plan<F32, Sum>(one->arguments, block);
       });
@@ -243,7 +260,7 @@ TEST(CudaKernels, ARankThatNeverComesIsNamedInTime) {
     for (int rank = 0; rank < 2; ++rank)
       prepared.push_back(prepare(world, all_reduce_of(data), rank, 3));
     for (const auto& one : prepared) {
-      world.launch(threads, 1, [a = one.get(), small](const Block& block) {
+      world.launch(threads, small ? 1 : 2, [a = one.get(), small](const Block& block) {
         if (small) low_latency<F32, Sum>(a->arguments.common, block);
         if (!small) run_plan<F32, Sum>(a->arguments, block);
       });
@@ -277,14 +294,14 @@ TEST(CudaKernels, EachOperationHasItsStamp) {
   EXPECT_EQ(world.stamp(0, false, 0).turn, 1);
 }
 
-TEST(CompiledPlan, SendsRunAheadOnlyWhereNothingElseGoesThroughTheirChannels) {
-  const auto ahead = [](Algorithm algorithm, Kind kind) {
-    return compile(*make_plan(algorithm, {kind, 0, 4, 0}), 0).ahead;
+TEST(CompiledPlan, HasHalvesWhereNothingElseGoesThroughTheChannelsOfSends) {
+  const auto halves = [](Algorithm algorithm, Kind kind) {
+    return compile(*make_plan(algorithm, {kind, 0, 4, 0}), 0).halves;
   };
-  EXPECT_TRUE(ahead(Algorithm::direct, Kind::all_reduce));
-  EXPECT_TRUE(ahead(Algorithm::direct, Kind::reduce_scatter));
-  EXPECT_FALSE(ahead(Algorithm::ring, Kind::all_reduce));
-  EXPECT_FALSE(ahead(Algorithm::two_shot, Kind::all_reduce));
+  EXPECT_TRUE(halves(Algorithm::direct, Kind::all_reduce));
+  EXPECT_TRUE(halves(Algorithm::direct, Kind::reduce_scatter));
+  EXPECT_FALSE(halves(Algorithm::ring, Kind::all_reduce));
+  EXPECT_FALSE(halves(Algorithm::two_shot, Kind::all_reduce));
 }
 
 }  // namespace

@@ -65,19 +65,24 @@ PSCOPE_DEVICE std::uint32_t load_relaxed(const std::uint32_t* at) {
 PSCOPE_DEVICE void store_relaxed(std::uint32_t* at, std::uint32_t value) {
   asm volatile("st.relaxed.sys.global.u32 [%0], %1;" ::"l"(at), "r"(value) : "memory");
 }
-// 16 bytes that another rank may be writing: all or, at worst, halves of 8.
+// 16 bytes that another rank may be writing: all of them or none (b128 accesses are single copies from sm_70 on).
 PSCOPE_DEVICE Vector load_line(const Vector* at) {
-  Vector v;
-  asm volatile("ld.volatile.global.v4.u32 {%0,%1,%2,%3}, [%4];"
-               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-               : "l"(at)
-               : "memory");
-  return v;
+  std::uint64_t low, high;
+  asm volatile(
+      "{ .reg .b128 line; ld.relaxed.sys.global.b128 line, [%2]; mov.b128 {%0, %1}, line; }"
+      : "=l"(low), "=l"(high)
+      : "l"(at)
+      : "memory");
+  return {static_cast<std::uint32_t>(low), static_cast<std::uint32_t>(low >> 32),
+          static_cast<std::uint32_t>(high), static_cast<std::uint32_t>(high >> 32)};
 }
 PSCOPE_DEVICE void store_line(Vector* at, const Vector& v) {
-  asm volatile("st.volatile.global.v4.u32 [%0], {%1,%2,%3,%4};" ::"l"(at), "r"(v.x), "r"(v.y),
-               "r"(v.z), "r"(v.w)
-               : "memory");
+  const std::uint64_t low = v.x | std::uint64_t{v.y} << 32, high = v.z | std::uint64_t{v.w} << 32;
+  asm volatile(
+      "{ .reg .b128 line; mov.b128 line, {%1, %2}; st.relaxed.sys.global.b128 [%0], line; }" ::"l"(
+          at),
+      "l"(low), "l"(high)
+      : "memory");
 }
 // What a peer wrote before it posted: not from a cache that it did not reach.
 PSCOPE_DEVICE Vector load_posted(const Vector* at) {
@@ -123,18 +128,18 @@ inline std::uint32_t load_relaxed(const std::uint32_t* at) {
 inline void store_relaxed(std::uint32_t* at, std::uint32_t value) {
   __atomic_store_n(at, value, __ATOMIC_RELAXED);
 }
-// By halves, the second first: a reader that sees the first flag sees the second one's, too.
+// By halves: the second has the flag, so it is stored last and loaded first.
 inline Vector load_line(const Vector* at) {
   const auto* half = reinterpret_cast<const std::uint64_t*>(at);
-  const std::uint64_t low = __atomic_load_n(half, __ATOMIC_ACQUIRE);
   const std::uint64_t high = __atomic_load_n(half + 1, __ATOMIC_ACQUIRE);
+  const std::uint64_t low = __atomic_load_n(half, __ATOMIC_ACQUIRE);
   return {static_cast<std::uint32_t>(low), static_cast<std::uint32_t>(low >> 32),
           static_cast<std::uint32_t>(high), static_cast<std::uint32_t>(high >> 32)};
 }
 inline void store_line(Vector* at, const Vector& v) {
   auto* half = reinterpret_cast<std::uint64_t*>(at);
-  __atomic_store_n(half + 1, v.z | std::uint64_t{v.w} << 32, __ATOMIC_RELEASE);
   __atomic_store_n(half, v.x | std::uint64_t{v.y} << 32, __ATOMIC_RELEASE);
+  __atomic_store_n(half + 1, v.z | std::uint64_t{v.w} << 32, __ATOMIC_RELEASE);
 }
 inline Vector load_posted(const Vector* at) { return *at; }
 template <class T>
@@ -209,8 +214,8 @@ class Patience {
 // Begin and end of an operation, seen by one thread of block 0.
 class Stamper {
  public:
-  PSCOPE_DEVICE Stamper(const Arguments& a, const Block& block) : a_(a) {
-    if (block.index != 0 || block.thread != 0) return;
+  PSCOPE_DEVICE Stamper(const Arguments& a, const Block& block, bool stamps = true) : a_(a) {
+    if (!stamps || block.index != 0 || block.thread != 0) return;
     Control& ours = control_of(a, a.rank);
     count_ = &state_of(a, 0).operations[a.collective != 0 ? 0 : 1];
     number_ = *count_;

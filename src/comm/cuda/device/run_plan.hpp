@@ -3,7 +3,10 @@
 //
 // In each round every step moves one chunk. A step waits for its sources' chunks and for room at its targets, reduces, stores,
 // posts. Plans order their steps so that nobody waits for what comes later in a round (send, reduce, gather), and a channel
-// holds more chunks than a round and the one ahead of it put in; so somebody can always go on.
+// holds more chunks than a round puts in; so somebody can always go on.
+//
+// Where nothing but the first phase sends, a block is two: one half sends, chunk after chunk, the other receives and reduces, so
+// that the link never waits for a reduction. In place the second overwrites what the first must have read, and waits for it.
 #pragma once
 
 #include "comm/cuda/device/arithmetic.hpp"
@@ -133,27 +136,37 @@ struct Channels {
   std::uint64_t sent[kMostRanks], received[kMostRanks];
 };
 
+enum class Half : std::uint8_t { both, sends, receives };
+
 template <class Type, class Op>
 class PlanRun {
  public:
-  PSCOPE_DEVICE PlanRun(const PlanArguments& plan, const Block& block, Channels& channels,
-                        Move& move)
-      : a_(plan.common), plan_(plan), block_(block), channels_(channels), move_(move) {}
+  PSCOPE_DEVICE PlanRun(const PlanArguments& plan, const Block& block, Half half,
+                        Channels& channels, Move& move)
+      : a_(plan.common),
+        plan_(plan),
+        block_(block),
+        half_(half),
+        channels_(channels),
+        move_(move) {}
 
   PSCOPE_DEVICE void run() {
     wait_for_kernel_before(a_.early != 0);
-    const Stamper stamper(a_, block_);
+    const Stamper stamper(a_, block_, half_ != Half::sends);
     BlockState& state = state_of(a_, block_.index);
     for (std::uint32_t rank = block_.thread; rank < a_.ranks; rank += block_.threads) {
       channels_.sent[rank] = state.sent[rank];
       channels_.received[rank] = state.received[rank];
     }
+    turn_ = (state.plans + 1) << 32;
     block_.sync();
     if (!rounds()) return;
     for (std::uint32_t rank = block_.thread; rank < a_.ranks; rank += block_.threads) {
-      state.sent[rank] = channels_.sent[rank];
-      state.received[rank] = channels_.received[rank];
+      if (half_ != Half::receives) state.sent[rank] = channels_.sent[rank];
+      if (half_ != Half::sends) state.received[rank] = channels_.received[rank];
     }
+    if (half_ == Half::sends) return;
+    if (block_.thread == 0) ++state.plans;
     stamper.end();
   }
 
@@ -174,29 +187,44 @@ class PlanRun {
     const std::uint64_t last = first + share < end ? first + share : end;
     return {first, last - first};
   }
-  PSCOPE_DEVICE std::uint64_t chunk_elements() const { return a_.layout.chunk_bytes / kElement; }
+  PSCOPE_DEVICE std::uint64_t chunk_elements() const { return a_.chunk_bytes / kElement; }
   // At least one, even of nothing: so that an empty block is waited for, too.
   PSCOPE_DEVICE std::uint64_t chunks_of(const Slice& slice) const {
     const std::uint64_t n = (slice.elements + chunk_elements() - 1) / chunk_elements();
     return n == 0 ? 1 : n;
   }
 
-  PSCOPE_DEVICE bool rounds() {
+  [[nodiscard]] static PSCOPE_DEVICE bool is_send(const DeviceStep& step) {
+    return step.phase == 0;
+  }
+  PSCOPE_DEVICE bool is_mine(const DeviceStep& step) const {
+    return half_ == Half::both || is_send(step) == (half_ == Half::sends);
+  }
+  // Of the steps that are ours (or, for `sends`, of all that send).
+  PSCOPE_DEVICE std::uint64_t count_rounds(bool sends) const {
     std::uint64_t most = 0;
     for (std::uint32_t s = 0; s < plan_.step_count; ++s) {
+      if (sends ? !is_send(plan_.steps[s]) : !is_mine(plan_.steps[s])) continue;
       const std::uint64_t chunks = chunks_of(slice_of(plan_.steps[s].block));
       if (chunks > most) most = chunks;
     }
-    const std::uint64_t ahead = a_.ahead;
-    for (std::uint64_t round = 0; round < most + ahead; ++round) {
+    return most;
+  }
+
+  PSCOPE_DEVICE bool rounds() {
+    const std::uint64_t count = count_rounds(false);
+    const bool waits = half_ == Half::receives && a_.overlaps != 0;
+    const std::uint64_t sending = waits ? count_rounds(true) : 0;
+    for (std::uint64_t round = 0; round < count; ++round) {
+      read_first_ = !waits ? 0 : turn_ + (round + 1 < sending ? round + 1 : sending);
       for (std::uint32_t s = 0; s < plan_.step_count; ++s) {
         const DeviceStep& step = plan_.steps[s];
-        const bool early = step.phase == 0;
-        if (!early && round < ahead) continue;
-        const std::uint64_t chunk = early ? round : round - ahead;
+        if (!is_mine(step)) continue;
         const Slice slice = slice_of(step.block);
-        if (chunk < chunks_of(slice) && !advance(step, slice, chunk)) return false;
+        if (round < chunks_of(slice) && !advance(step, slice, round)) return false;
       }
+      if (half_ == Half::sends && block_.thread == 0)
+        store_release(&state_of(a_, block_.index).progress, turn_ + round + 1);
     }
     return true;
   }
@@ -243,6 +271,16 @@ class PlanRun {
     return true;
   }
 
+  // Our other half must have read what we are about to overwrite.
+  PSCOPE_DEVICE bool wait_for_reading() {
+    const std::uint64_t* progress = &state_of(a_, block_.index).progress;
+    Patience patience(a_);
+    while (load_acquire(progress) < read_first_) {
+      if (patience.is_over(Fault::timeout_room, a_.rank, block_.index)) return false;
+    }
+    return true;
+  }
+
   PSCOPE_DEVICE bool advance(const DeviceStep& step, const Slice& slice, std::uint64_t chunk) {
     const std::uint64_t first = slice.first + chunk * chunk_elements();
     const std::uint64_t left = slice.elements - chunk * chunk_elements();
@@ -263,6 +301,8 @@ class PlanRun {
       move_.targets[i] = to == a_.rank ? a_.output + output_offset(step.block, first)
                                        : chunk_at(to, a_.rank, channels_.sent[to]);
     }
+    if (read_first_ != 0 && block_.thread == (block_.threads > 3 * kMostRanks ? 2 * kMostRanks : 0))
+      fine = wait_for_reading() && fine;
     if (block_.thread == 0) {
       move_.source_count = step.source_count;
       move_.target_count = step.target_count;
@@ -308,15 +348,26 @@ class PlanRun {
   const Arguments& a_;
   const PlanArguments& plan_;
   const Block block_;
+  const Half half_;
   Channels& channels_;
   Move& move_;
+  std::uint64_t turn_ = 0;        // of `progress`: which operation
+  std::uint64_t read_first_ = 0;  // what `progress` must be before we write; 0: nothing
 };
 
+// `all`: the blocks as they were launched; two of them are one where there are halves.
 template <class Type, class Op>
-PSCOPE_DEVICE void run_plan(const PlanArguments& plan, const Block& block) {
+PSCOPE_DEVICE void run_plan(const PlanArguments& plan, const Block& all) {
   PSCOPE_SHARED Channels channels;
   PSCOPE_SHARED Move move;
-  PlanRun<Type, Op>(plan, block, channels, move).run();
+  Block block = all;
+  Half half = Half::both;
+  if (plan.common.halves != 0) {
+    half = all.index % 2 == 0 ? Half::sends : Half::receives;
+    block.index /= 2;
+    block.count /= 2;
+  }
+  PlanRun<Type, Op>(plan, block, half, channels, move).run();
 }
 
 }  // namespace peerscope::cuda

@@ -45,6 +45,9 @@ struct Control {
 struct BlockState {
   std::uint64_t epoch[kWarpsPerBlock];                   // low-latency operations of each warp
   std::uint64_t sent[kMostRanks], received[kMostRanks];  // chunks
+  // How far the sending half of the block is with reading the input: of which operation, and how many rounds.
+  std::uint64_t progress;
+  std::uint64_t plans;          // operations of this block that went by a plan
   std::uint64_t operations[2];  // block 0: collectives; others. The numbers of stamps
 };
 
@@ -84,8 +87,10 @@ struct Arguments {
   std::uint8_t stamped, collective;  // whether and in which count
   std::uint8_t early;                // launched before the kernel in front of it has ended
   std::uint8_t input_is_block, output_is_block;
-  std::uint8_t ahead;  // steps of the first phase run one round ahead
+  std::uint8_t halves;  // two blocks of threads for each block: one sends, the other does the rest
+  std::uint8_t overlaps;  // output is written where input is read
   std::uint32_t divisor;
+  std::uint32_t chunk_bytes;  // of this operation: at most the layout's
 };
 struct PlanArguments {
   Arguments common;
