@@ -88,7 +88,7 @@ Shape low_latency_shape(const Layout& layout, std::uint64_t bytes) {
 
 Shape plan_shape(const Layout& layout, std::uint64_t bytes) {
   const std::uint64_t blocks = std::clamp<std::uint64_t>(bytes / kBytesPerBlock, 1, layout.blocks);
-  return {static_cast<std::uint32_t>(blocks), 512};
+  return {static_cast<std::uint32_t>(blocks), kPlanThreads};
 }
 
 std::uint32_t chunk_for(const Layout& layout, std::uint64_t bytes, std::uint32_t blocks) {

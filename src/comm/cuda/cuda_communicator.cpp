@@ -26,8 +26,7 @@ constexpr CostModel kNvlink{.hop_ns = 1'500,
 // Up to here the multiprocessors are faster than a copy engine, which takes longer to begin.
 constexpr std::uint64_t kCopyByKernel = 256 << 10;
 constexpr std::size_t kPlanBytes = 1 << 20;
-// Blocks of 512 threads with up to 128 registers: one fits on a multiprocessor, and all must run at once.
-constexpr std::ptrdiff_t kHalves = 2;
+// Two blocks of 256 threads with up to 128 registers fit on a multiprocessor, and all must run at once: two halves of one block.
 
 pscope_op op_of(const Operation& operation, bool low_latency) {
   const Call& call = operation.call;
@@ -138,8 +137,8 @@ Status CudaCommunicator::meet(Communicator& bootstrap) {
                        }));
   }
   shares_gpu_ = sharing > 1;
-  layout_ = cuda::make_layout(ranks(), options_.pool_bytes,
-                              static_cast<int>(multiprocessors / kHalves / sharing));
+  layout_ =
+      cuda::make_layout(ranks(), options_.pool_bytes, static_cast<int>(multiprocessors / sharing));
   return Done{};
 }
 

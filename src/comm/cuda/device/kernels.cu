@@ -5,11 +5,11 @@
 using namespace peerscope::cuda;  // NOLINT(google-build-using-namespace): the kernels are made of it
 
 #define PSCOPE_KERNELS(type, Type, op, Op)                                                         \
-  extern "C" __global__ void __launch_bounds__(512, 1)                                             \
+  extern "C" __global__ void __launch_bounds__(kPlanThreads, 2) \
       peerscope_plan_##type##_##op(const __grid_constant__ PlanArguments arguments) {              \
     run_plan<Type, Op>(arguments, Block::mine());                                                  \
   }                                                                                                \
-  extern "C" __global__ void __launch_bounds__(512)                                                \
+  extern "C" __global__ void __launch_bounds__(512, 1)                                                \
       peerscope_low_latency_##type##_##op(const __grid_constant__ Arguments arguments) {           \
     low_latency<Type, Op>(arguments, Block::mine());                                               \
   }

@@ -19,6 +19,10 @@ struct alignas(16) Vector {
   std::uint32_t x, y, z, w;
 };
 
+struct alignas(16) Posted {
+  std::uint64_t count, what;
+};
+
 // The threads of a block. Without a GPU a block is one thread.
 struct Block {
   std::uint32_t index, count;     // of the blocks
@@ -56,6 +60,26 @@ PSCOPE_DEVICE std::uint64_t load_acquire(const std::uint64_t* at) {
 }
 PSCOPE_DEVICE void store_release(std::uint64_t* at, std::uint64_t value) {
   asm volatile("st.release.sys.global.u64 [%0], %1;" ::"l"(at), "l"(value) : "memory");
+}
+// How many chunks were posted, and of what the last one is: one access.
+PSCOPE_DEVICE Posted load_posted_flag(const Posted* at) {
+  Posted p;
+  asm volatile(
+      "{ .reg .b128 line; ld.acquire.sys.global.b128 line, [%2]; mov.b128 {%0, %1}, line; }"
+      : "=l"(p.count), "=l"(p.what)
+      : "l"(at)
+      : "memory");
+  return p;
+}
+PSCOPE_DEVICE void store_posted_flag(Posted* at, const Posted& p) {
+  asm volatile(
+      "{ .reg .b128 line; mov.b128 line, {%1, %2}; st.release.sys.global.b128 [%0], line; }" ::"l"(
+          at),
+      "l"(p.count), "l"(p.what)
+      : "memory");
+}
+PSCOPE_DEVICE void store_relaxed(std::uint64_t* at, std::uint64_t value) {
+  asm volatile("st.relaxed.sys.global.u64 [%0], %1;" ::"l"(at), "l"(value) : "memory");
 }
 PSCOPE_DEVICE std::uint32_t load_relaxed(const std::uint32_t* at) {
   std::uint32_t value;
@@ -120,6 +144,21 @@ inline std::uint64_t load_acquire(const std::uint64_t* at) {
   return __atomic_load_n(at, __ATOMIC_ACQUIRE);
 }
 inline void store_release(std::uint64_t* at, std::uint64_t value) {
+  __atomic_store_n(at, value, __ATOMIC_RELEASE);
+}
+inline Posted load_posted_flag(const Posted* at) {  // `what` first: it is published by the count
+  Posted p;
+  p.count = __atomic_load_n(&at->count, __ATOMIC_ACQUIRE);
+  p.what = __atomic_load_n(&at->what, __ATOMIC_ACQUIRE);
+  return __atomic_load_n(&at->count, __ATOMIC_ACQUIRE) == p.count
+             ? p
+             : Posted{p.count, ~std::uint64_t{0}};
+}
+inline void store_posted_flag(Posted* at, const Posted& p) {
+  __atomic_store_n(&at->what, p.what, __ATOMIC_RELEASE);
+  __atomic_store_n(&at->count, p.count, __ATOMIC_RELEASE);
+}
+inline void store_relaxed(std::uint64_t* at, std::uint64_t value) {
   __atomic_store_n(at, value, __ATOMIC_RELEASE);
 }
 inline std::uint32_t load_relaxed(const std::uint32_t* at) {

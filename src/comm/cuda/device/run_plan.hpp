@@ -33,13 +33,12 @@ PSCOPE_DEVICE Vector load_source(const Move& move, std::uint32_t s, std::uint64_
   return move.is_input[s] ? *at : load_posted(at);
 }
 
-// One source, copied as it is. Several loads are under way at once.
-template <int kTargets>
-PSCOPE_DEVICE void copy_vectors(const Block& block, const Move& move, std::uint64_t vectors) {
-  constexpr int kUnroll = 8;
+// One source, copied as it is: as many loads under way at once as there are. Returns where it stopped.
+template <int kTargets, int kUnroll>
+PSCOPE_DEVICE std::uint64_t copy_some(const Block& block, const Move& move, std::uint64_t at,
+                                      std::uint64_t vectors) {
   const auto* from = reinterpret_cast<const Vector*>(move.sources[0]);
   const bool is_input = move.is_input[0];
-  std::uint64_t at = block.thread;
   for (; at + (kUnroll - 1) * block.threads < vectors; at += kUnroll * block.threads) {
     Vector v[kUnroll];
     PSCOPE_UNROLL
@@ -52,11 +51,13 @@ PSCOPE_DEVICE void copy_vectors(const Block& block, const Move& move, std::uint6
       for (int i = 0; i < kUnroll; ++i) to[at + i * block.threads] = v[i];
     }
   }
-  for (; at < vectors; at += block.threads) {
-    const Vector v = is_input ? from[at] : load_posted(from + at);
-    PSCOPE_UNROLL
-    for (int t = 0; t < kTargets; ++t) reinterpret_cast<Vector*>(move.targets[t])[at] = v;
-  }
+  return at;
+}
+template <int kTargets>
+PSCOPE_DEVICE void copy_vectors(const Block& block, const Move& move, std::uint64_t vectors) {
+  std::uint64_t at = copy_some<kTargets, 8>(block, move, block.thread, vectors);
+  at = copy_some<kTargets, 4>(block, move, at, vectors);
+  copy_some<kTargets, 1>(block, move, at, vectors);
 }
 
 template <class Type, class Op, int kUnroll>
@@ -87,6 +88,8 @@ PSCOPE_DEVICE void reduce_vectors(const Block& block, const Move& move, std::uin
   std::uint64_t at = block.thread;
   for (; at + (kUnroll - 1) * block.threads < vectors; at += kUnroll * block.threads)
     reduce_vectors_at<Type, Op, kUnroll>(block, move, at);
+  for (; at + block.threads < vectors; at += 2 * block.threads)
+    reduce_vectors_at<Type, Op, 2>(block, move, at);
   for (; at < vectors; at += block.threads) reduce_vectors_at<Type, Op, 1>(block, move, at);
 }
 
@@ -131,9 +134,17 @@ PSCOPE_DEVICE void move_all(const Block& block, const Move& move) {
   move_elements<Type, Op>(block, move, vectors * kPerVector<Type>);
 }
 
-// The channels of one block, and how far it is in each.
-struct Channels {
+struct Slice {
+  std::uint64_t first, elements;
+};
+
+// What the threads of a block share: its channels and how far it is in each, its steps and its part of each.
+inline constexpr std::uint32_t kSharedSteps = 8;  // the others are read where they lie
+struct Shared {
   std::uint64_t sent[kMostRanks], received[kMostRanks];
+  DeviceStep steps[kSharedSteps];
+  Slice slices[kSharedSteps];
+  Move move;
 };
 
 enum class Half : std::uint8_t { both, sends, receives };
@@ -141,29 +152,33 @@ enum class Half : std::uint8_t { both, sends, receives };
 template <class Type, class Op>
 class PlanRun {
  public:
-  PSCOPE_DEVICE PlanRun(const PlanArguments& plan, const Block& block, Half half,
-                        Channels& channels, Move& move)
+  PSCOPE_DEVICE PlanRun(const PlanArguments& plan, const Block& block, Half half, Shared& shared)
       : a_(plan.common),
         plan_(plan),
         block_(block),
         half_(half),
-        channels_(channels),
-        move_(move) {}
+        shared_(shared),
+        move_(shared.move) {}
 
   PSCOPE_DEVICE void run() {
     wait_for_kernel_before(a_.early != 0);
     const Stamper stamper(a_, block_, half_ != Half::sends);
     BlockState& state = state_of(a_, block_.index);
     for (std::uint32_t rank = block_.thread; rank < a_.ranks; rank += block_.threads) {
-      channels_.sent[rank] = state.sent[rank];
-      channels_.received[rank] = state.received[rank];
+      shared_.sent[rank] = state.sent[rank];
+      shared_.received[rank] = state.received[rank];
     }
     turn_ = (state.plans + 1) << 32;
+    for (std::uint32_t s = block_.thread; s < plan_.step_count && s < kSharedSteps;
+         s += block_.threads) {
+      shared_.steps[s] = plan_.steps[s];
+      shared_.slices[s] = compute_slice(plan_.steps[s].block);
+    }
     block_.sync();
     if (!rounds()) return;
     for (std::uint32_t rank = block_.thread; rank < a_.ranks; rank += block_.threads) {
-      if (half_ != Half::receives) state.sent[rank] = channels_.sent[rank];
-      if (half_ != Half::sends) state.received[rank] = channels_.received[rank];
+      if (half_ != Half::receives) state.sent[rank] = shared_.sent[rank];
+      if (half_ != Half::sends) state.received[rank] = shared_.received[rank];
     }
     if (half_ == Half::sends) return;
     if (block_.thread == 0) ++state.plans;
@@ -174,10 +189,7 @@ class PlanRun {
   static constexpr std::uint64_t kElement = sizeof(typename Type::Element);
 
   // Our slice of a block of the tensor: whole lines of 128 bytes, counted from the block's begin.
-  struct Slice {
-    std::uint64_t first, elements;
-  };
-  PSCOPE_DEVICE Slice slice_of(std::int32_t tensor_block) const {
+  PSCOPE_DEVICE Slice compute_slice(std::int32_t tensor_block) const {
     const std::uint64_t begin = tensor_block < 0 ? 0 : plan_.begins[tensor_block];
     const std::uint64_t end = tensor_block < 0 ? a_.elements : plan_.begins[tensor_block + 1];
     constexpr std::uint64_t kLine = 128 / kElement;
@@ -186,6 +198,12 @@ class PlanRun {
     if (first > end) first = end;
     const std::uint64_t last = first + share < end ? first + share : end;
     return {first, last - first};
+  }
+  PSCOPE_DEVICE const DeviceStep& step_at(std::uint32_t s) const {
+    return s < kSharedSteps ? shared_.steps[s] : plan_.steps[s];
+  }
+  PSCOPE_DEVICE Slice slice_at(std::uint32_t s) const {
+    return s < kSharedSteps ? shared_.slices[s] : compute_slice(plan_.steps[s].block);
   }
   PSCOPE_DEVICE std::uint64_t chunk_elements() const { return a_.chunk_bytes / kElement; }
   // At least one, even of nothing: so that an empty block is waited for, too.
@@ -204,8 +222,8 @@ class PlanRun {
   PSCOPE_DEVICE std::uint64_t count_rounds(bool sends) const {
     std::uint64_t most = 0;
     for (std::uint32_t s = 0; s < plan_.step_count; ++s) {
-      if (sends ? !is_send(plan_.steps[s]) : !is_mine(plan_.steps[s])) continue;
-      const std::uint64_t chunks = chunks_of(slice_of(plan_.steps[s].block));
+      if (sends ? !is_send(step_at(s)) : !is_mine(step_at(s))) continue;
+      const std::uint64_t chunks = chunks_of(slice_at(s));
       if (chunks > most) most = chunks;
     }
     return most;
@@ -218,9 +236,9 @@ class PlanRun {
     for (std::uint64_t round = 0; round < count; ++round) {
       read_first_ = !waits ? 0 : turn_ + (round + 1 < sending ? round + 1 : sending);
       for (std::uint32_t s = 0; s < plan_.step_count; ++s) {
-        const DeviceStep& step = plan_.steps[s];
+        const DeviceStep& step = step_at(s);
         if (!is_mine(step)) continue;
-        const Slice slice = slice_of(step.block);
+        const Slice slice = slice_at(s);
         if (round < chunks_of(slice) && !advance(step, slice, round)) return false;
       }
       if (half_ == Half::sends && block_.thread == 0)
@@ -251,13 +269,17 @@ class PlanRun {
   }
 
   PSCOPE_DEVICE bool wait_for_data(std::uint32_t from) {
-    const std::uint64_t number = channels_.received[from];
-    const std::uint64_t* flag = flag_at(a_.layout.posted, a_.rank, from);
+    const std::uint64_t number = shared_.received[from];
+    const auto* flag = reinterpret_cast<const Posted*>(flag_at(a_.layout.posted, a_.rank, from));
     Patience patience(a_);
-    while (load_acquire(flag) <= number) {
+    Posted posted = load_posted_flag(flag);
+    while (posted.count <= number) {
       if (patience.is_over(Fault::timeout_data, from, block_.index)) return false;
+      posted = load_posted_flag(flag);
     }
-    const std::uint64_t theirs = load_acquire(header_at(a_.rank, from, number));
+    if (posted.count == number + 1 && posted.what == a_.what) return true;
+    const std::uint64_t theirs =
+        load_acquire(header_at(a_.rank, from, number));  // more has come since
     if (theirs == a_.what) return true;
     give_up(a_, Fault::mismatch, from, block_.index, 0, theirs);
     return false;
@@ -265,7 +287,7 @@ class PlanRun {
   PSCOPE_DEVICE bool wait_for_room(std::uint32_t to) {
     const std::uint64_t* flag = flag_at(a_.layout.consumed, a_.rank, to);
     Patience patience(a_);
-    while (channels_.sent[to] >= load_acquire(flag) + a_.layout.slots) {
+    while (shared_.sent[to] >= load_acquire(flag) + a_.layout.slots) {
       if (patience.is_over(Fault::timeout_room, to, block_.index)) return false;
     }
     return true;
@@ -291,7 +313,7 @@ class PlanRun {
       move_.is_input[i] = from == a_.rank;
       if (from != a_.rank) fine = wait_for_data(from) && fine;
       move_.sources[i] = from == a_.rank ? a_.input + input_offset(step.block, first)
-                                         : chunk_at(a_.rank, from, channels_.received[from]);
+                                         : chunk_at(a_.rank, from, shared_.received[from]);
     }
     // Other threads than those above, where there are any: both wait at once.
     const std::uint32_t shift = block_.threads > 2 * kMostRanks ? kMostRanks : 0;
@@ -299,7 +321,7 @@ class PlanRun {
       const std::uint32_t to = step.targets[i];
       if (to != a_.rank) fine = wait_for_room(to) && fine;
       move_.targets[i] = to == a_.rank ? a_.output + output_offset(step.block, first)
-                                       : chunk_at(to, a_.rank, channels_.sent[to]);
+                                       : chunk_at(to, a_.rank, shared_.sent[to]);
     }
     if (read_first_ != 0 && block_.thread == (block_.threads > 3 * kMostRanks ? 2 * kMostRanks : 0))
       fine = wait_for_reading() && fine;
@@ -321,14 +343,15 @@ class PlanRun {
     for (std::uint32_t i = block_.thread; i < step.target_count; i += block_.threads) {
       const std::uint32_t to = step.targets[i];
       if (to == a_.rank) continue;
-      *header_at(to, a_.rank, channels_.sent[to]) = a_.what;
-      fence_system();
-      store_release(flag_at(a_.layout.posted, to, a_.rank), ++channels_.sent[to]);
+      *header_at(to, a_.rank, shared_.sent[to]) = a_.what;
+      store_posted_flag(reinterpret_cast<Posted*>(flag_at(a_.layout.posted, to, a_.rank)),
+                        {++shared_.sent[to], a_.what});
     }
     for (std::uint32_t i = block_.thread - shift; i < step.source_count; i += block_.threads) {
       const std::uint32_t from = step.sources[i];
       if (from == a_.rank) continue;
-      store_release(flag_at(a_.layout.consumed, from, a_.rank), ++channels_.received[from]);
+      // All of it has been read: its values have been used. So nothing has to be waited for.
+      store_relaxed(flag_at(a_.layout.consumed, from, a_.rank), ++shared_.received[from]);
     }
     block_.sync();
   }
@@ -349,7 +372,7 @@ class PlanRun {
   const PlanArguments& plan_;
   const Block block_;
   const Half half_;
-  Channels& channels_;
+  Shared& shared_;
   Move& move_;
   std::uint64_t turn_ = 0;        // of `progress`: which operation
   std::uint64_t read_first_ = 0;  // what `progress` must be before we write; 0: nothing
@@ -358,8 +381,7 @@ class PlanRun {
 // `all`: the blocks as they were launched; two of them are one where there are halves.
 template <class Type, class Op>
 PSCOPE_DEVICE void run_plan(const PlanArguments& plan, const Block& all) {
-  PSCOPE_SHARED Channels channels;
-  PSCOPE_SHARED Move move;
+  PSCOPE_SHARED Shared shared;
   Block block = all;
   Half half = Half::both;
   if (plan.common.halves != 0) {
@@ -367,7 +389,7 @@ PSCOPE_DEVICE void run_plan(const PlanArguments& plan, const Block& all) {
     block.index /= 2;
     block.count /= 2;
   }
-  PlanRun<Type, Op>(plan, block, half, channels, move).run();
+  PlanRun<Type, Op>(plan, block, half, shared).run();
 }
 
 }  // namespace peerscope::cuda

@@ -13,8 +13,9 @@
 namespace peerscope::cuda {
 
 inline constexpr int kMostRanks = 64;
-inline constexpr int kMostBlocks = 64;
-inline constexpr int kWarpsPerBlock = 16;
+inline constexpr int kMostBlocks = 128;
+inline constexpr int kWarpsPerBlock = 16;  // at most, of low-latency operations
+inline constexpr int kPlanThreads = 256;
 inline constexpr int kLanes = 32;
 inline constexpr std::uint64_t kStamps = 16384;  // a ring of them; a power of two
 inline constexpr std::size_t kFlagBytes =
@@ -107,12 +108,12 @@ constexpr std::uint64_t align_up(std::uint64_t value, std::uint64_t to) {
 constexpr Layout make_layout(int ranks, std::uint64_t pool_bytes, int most_blocks = kMostBlocks) {
   Layout l{};
   l.ranks = static_cast<std::uint32_t>(ranks);
-  const int wanted = ranks <= 8 ? kMostBlocks : kMostBlocks / 4;
+  const int wanted = ranks <= 8 ? kMostBlocks : kMostBlocks / 8;
   l.blocks = static_cast<std::uint32_t>(wanted < most_blocks ? wanted
                                         : most_blocks < 1    ? 1
                                                              : most_blocks);
   l.slots = 4;
-  l.chunk_bytes = ranks <= 4 ? 64 << 10 : 32 << 10;
+  l.chunk_bytes = 32 << 10;
   l.lines_per_warp = (ranks <= 4 ? 2 : 1) * kLanes;
   const std::uint64_t channels = std::uint64_t{l.blocks} * l.ranks;
   l.states = align_up(sizeof(Control), 256);
