@@ -8,7 +8,7 @@ namespace peerscope::cuda {
 namespace {
 
 constexpr std::uint64_t kLineBytes = 12;  // of data, in a line of 16
-constexpr std::uint64_t kLeastChunk = 16 << 10;
+constexpr std::uint64_t kLeastChunk = 8 << 10;
 constexpr std::uint64_t kBytesPerBlock =
     8 << 10;  // below it one more block costs more than it brings
 

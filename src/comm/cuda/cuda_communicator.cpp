@@ -26,7 +26,8 @@ constexpr CostModel kNvlink{.hop_ns = 1'500,
 // Up to here the multiprocessors are faster than a copy engine, which takes longer to begin.
 constexpr std::uint64_t kCopyByKernel = 256 << 10;
 constexpr std::size_t kPlanBytes = 1 << 20;
-// Two blocks of 256 threads with up to 128 registers fit on a multiprocessor, and all must run at once: two halves of one block.
+// Blocks of a plan's kernel on a multiprocessor: all must run at once, and one may be two halves.
+constexpr std::ptrdiff_t kBlocksTogether = 4;
 
 pscope_op op_of(const Operation& operation, bool low_latency) {
   const Call& call = operation.call;
@@ -137,8 +138,8 @@ Status CudaCommunicator::meet(Communicator& bootstrap) {
                        }));
   }
   shares_gpu_ = sharing > 1;
-  layout_ =
-      cuda::make_layout(ranks(), options_.pool_bytes, static_cast<int>(multiprocessors / sharing));
+  layout_ = cuda::make_layout(ranks(), options_.pool_bytes,
+                              static_cast<int>(multiprocessors * kBlocksTogether / 2 / sharing));
   return Done{};
 }
 
@@ -263,7 +264,8 @@ Status CudaCommunicator::admit(const Call& call) {
 bool CudaCommunicator::is_low_latency(const Call& call, std::uint64_t bytes) const {
   return call.kind == Kind::all_reduce && call.algorithm == Algorithm::direct && ranks() > 1 &&
          bytes > 0 &&
-         bytes <= std::min(cuda::low_latency_limit(layout_), options_.low_latency_most);
+         bytes <= std::min(cuda::low_latency_limit(layout_),
+                           options_.low_latency_most / static_cast<std::uint64_t>(ranks() - 1));
 }
 
 Result<const CudaCommunicator::LoadedPlan*> CudaCommunicator::plan_for(const Call& call) {
@@ -312,13 +314,6 @@ Status CudaCommunicator::enqueue(const Call& call, CudaStreamHandle stream) {
   return launched;
 }
 
-bool CudaCommunicator::early_of(CudaStreamHandle stream) const {
-  static const char* mode = std::getenv("PSCOPE_TEST_EARLY");
-  if (mode != nullptr) return mode[0] == '1';
-  int capturing = 0;
-  return f_->cuStreamIsCapturing(stream, &capturing) == kCudaSuccess && capturing == 1;
-}
-
 Status CudaCommunicator::launch(const Operation& operation, CudaStreamHandle stream) {
   if (Status ok = device_.make_current(); !ok) return ok;
   const Call& call = operation.call;
@@ -330,7 +325,7 @@ Status CudaCommunicator::launch(const Operation& operation, CudaStreamHandle str
   cuda::Arguments& a = arguments.common;
   a.stamped = stamps_->records() ? 1 : 0;
   a.id = a.stamped != 0 ? stamps_->id_of(op_of(operation, small)) : 0;
-  a.early = shares_gpu_ || !early_of(stream) ? 0 : 1;
+  a.early = shares_gpu_ ? 0 : 1;
   const CudaFunction function =
       kernels_.find(small ? cuda::Family::low_latency : cuda::Family::plan, call.dtype, call.op);
   if (small)

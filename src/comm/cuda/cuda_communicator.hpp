@@ -74,7 +74,6 @@ class CudaCommunicator final : public Communicator {
   Status share_memory(Communicator& bootstrap);
   Result<const LoadedPlan*> plan_for(const Call& call);
   Result<CudaPointer> room_for_plan(std::size_t bytes);
-  [[nodiscard]] bool early_of(CudaStreamHandle stream) const;
   Status launch(const Operation& operation, CudaStreamHandle stream);
   Status launch_kernel(CudaFunction function, const cuda::Shape& shape, void* arguments,
                        CudaStreamHandle stream, bool early);

@@ -385,9 +385,10 @@ PSCOPE_DEVICE void run_plan(const PlanArguments& plan, const Block& all) {
   Block block = all;
   Half half = Half::both;
   if (plan.common.halves != 0) {
-    half = all.index % 2 == 0 ? Half::sends : Half::receives;
-    block.index /= 2;
+    // All that send come first: blocks are dealt to multiprocessors in turn, so that each gets as many of both.
     block.count /= 2;
+    half = all.index < block.count ? Half::sends : Half::receives;
+    block.index %= block.count;
   }
   PlanRun<Type, Op>(plan, block, half, shared).run();
 }

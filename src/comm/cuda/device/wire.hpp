@@ -13,9 +13,10 @@
 namespace peerscope::cuda {
 
 inline constexpr int kMostRanks = 64;
-inline constexpr int kMostBlocks = 128;
+inline constexpr int kMostBlocks = 256;
 inline constexpr int kWarpsPerBlock = 16;  // at most, of low-latency operations
-inline constexpr int kPlanThreads = 256;
+inline constexpr int kPlanThreads =
+    128;  // four blocks on a multiprocessor: while one waits for its stores, others store
 inline constexpr int kLanes = 32;
 inline constexpr std::uint64_t kStamps = 16384;  // a ring of them; a power of two
 inline constexpr std::size_t kFlagBytes =
@@ -113,7 +114,7 @@ constexpr Layout make_layout(int ranks, std::uint64_t pool_bytes, int most_block
                                         : most_blocks < 1    ? 1
                                                              : most_blocks);
   l.slots = 4;
-  l.chunk_bytes = 32 << 10;
+  l.chunk_bytes = 16 << 10;
   l.lines_per_warp = (ranks <= 4 ? 2 : 1) * kLanes;
   const std::uint64_t channels = std::uint64_t{l.blocks} * l.ranks;
   l.states = align_up(sizeof(Control), 256);
