@@ -67,7 +67,7 @@ class HostBackend final : public BenchBackend {
   [[nodiscard]] std::span<const P2pCase> p2p_cases() const override { return host_p2p_cases(); }
 
   Ceiling ceiling() override {
-    return {.backend = "host", .text = "memcpy by one processor", .gbs = host_memcpy_gbs()};
+    return {.backend = "host", .text = "memory: memcpy by one processor", .gbs = host_memcpy_gbs()};
   }
 
   Status run(int ranks, const Body& body, const Watch& watch) override {

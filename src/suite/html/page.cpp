@@ -166,9 +166,11 @@ std::string html_page(const ResultSet& set) {
   if (sets.empty()) out += "<p class=\"soft\">Nothing was measured.</p>";
   return out +
          "<footer>Time: median of the samples; the interval is of the median, by bootstrap. GB/s "
-         "is "
-         "10⁹ bytes per second; busbw as nccl-tests defines it. The roofline: what the least time "
-         "and the link allow. Dotted: where the fastest changes.</footer>\n</main></body></html>\n";
+         "is 10⁹ "
+         "bytes per second; busbw as nccl-tests defines it. The roofline: what the least time and "
+         "the "
+         "link allow; what stays in caches may be above it. Dotted: where the fastest "
+         "changes.</footer>\n</main></body></html>\n";
 }
 
 }  // namespace peerscope
