@@ -17,6 +17,7 @@
 #include "cli/state_dir.hpp"
 #include "suite/case.hpp"
 #include "suite/format.hpp"
+#include "suite/html/matrix.hpp"
 #include "suite/html/page.hpp"
 #include "suite/steps.hpp"
 
@@ -176,7 +177,10 @@ Status keep(const SuiteRequest& request, const std::string& directory, SuiteStat
     if (Status written = write_file(request.out, suite_state_text(state)); !written) return written;
   }
   if (!request.output.html.empty()) {
-    if (Status written = write_file(request.output.html, html_page(state.results)); !written)
+    const std::string more =
+        p2p_section(p2p_from_json(nlohmann::json::parse(state.p2p))) +
+        overlap_section(overlap_from_json(nlohmann::json::parse(state.overlap)));
+    if (Status written = write_file(request.output.html, html_page(state.results, more)); !written)
       return written;
   }
   if (request.output.json) fmt::print("{}", suite_state_text(state));
