@@ -92,6 +92,7 @@ class HostBackend final : public BenchBackend {
     Result<std::unique_ptr<Communicator>> comm = world.open(rank, session);
     if (!comm) return said.say(comm.error());
     HostRank as_rank(**comm);
+    if (options_.pin) as_rank.pin();
     if (const Status done = body(as_rank); !done) said.say(done.error());
   }
 
