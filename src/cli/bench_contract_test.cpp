@@ -199,6 +199,7 @@ TEST_F(BenchContract, ScaleDtypeAndOverlapMeasure) {
   }
   expect_refused("scale --operation dance", "there is no 'dance'");
   expect_refused("overlap --csv", "--json only");
+  expect_refused("overlap --operation sendrecv -g 3 -b 8 -e 8 --json", "takes two ranks");
 }
 
 TEST_F(BenchContract, ASuiteGoesOnWhereItWasInterrupted) {

@@ -184,7 +184,7 @@ void make_cycle(std::byte* memory, std::size_t lines) {
     std::swap(order[i], order[static_cast<std::size_t>(random_at(kLine, i) % i)]);
   for (std::size_t i = 0; i < lines; ++i) {
     void* const next = memory + order[i] * kLine;
-    std::memcpy(memory + i * kLine, &next, sizeof next);
+    std::memcpy(memory + i * kLine, static_cast<const void*>(&next), sizeof next);
   }
 }
 
@@ -193,7 +193,8 @@ double chase(const std::byte* memory, int samples) {
   const void* at = memory;
   for (int sample = 0; sample < samples; ++sample) {
     const double begin = now_ns();
-    for (std::size_t hop = 0; hop < kHops; ++hop) std::memcpy(&at, at, sizeof at);
+    for (std::size_t hop = 0; hop < kHops; ++hop)
+      std::memcpy(static_cast<void*>(&at), at, sizeof at);
     ns.push_back((now_ns() - begin) / kHops);
   }
   return at == nullptr ? 0 : median_of(ns).value_or(0);
