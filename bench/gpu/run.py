@@ -16,8 +16,9 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-STAGES = ["facts", "ddp", "stopped", "accuracy", "lost", "driver_levels", "levels", "torch", "driver"]
+STAGES = ["facts", "ddp", "stopped", "accuracy", "lost", "ras", "exact_levels", "driver_levels", "levels", "torch", "driver"]
 MASK_WITH_CHANNELS = 2 | 4 | 64  # Coll, P2p, KernelCh: as ours with everything exact
+GROUP_API = 256  # what ours asks for at level off
 
 
 def parse():
@@ -161,8 +162,8 @@ class Bench:
             rows = []
             env = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
             for operation in ("all_reduce",):  # after sends NCCL 2.28.9 did not come to its end: those are torch's
-                answer = subprocess.run([self.p, "bench", operation, "--backend", "nccl", *library, "-g", "2", "-b", "8", "-e", "2M", "-f", "64", "-n", "5000", "-w", "20",
-                                         "--rounds", "1", "-c", "0", "--json"], env=env, capture_output=True, text=True, timeout=60)
+                answer = subprocess.run([self.p, "bench", operation, "--backend", "nccl", *library, "-g", "2", "-b", "8", "-e", "2M", "-f", "64", "-n", "2500", "-w", "20",
+                                         "--rounds", "2", "-c", "0", "--json"], env=env, capture_output=True, text=True, timeout=60)
                 if "did not come to its end" in answer.stderr:
                     self.say("driver: NCCL did not come to its end")
                 if answer.returncode != 0:
@@ -172,27 +173,57 @@ class Bench:
                     us = [place["time_us"] for place in (row, row["in_place"]) if place]
                     rows.append({"operation": operation, "bytes": row["bytes"], "graph": False, "us": sum(us) / len(us), "least_us": min(us)})
             return rows
-        self.rounds("driver", measure, [])
+        self.rounds("driver", measure, ["basic", "comprehensive", "detailed, cuda"])
 
     def levels(self):
         """Within one process: what levels cost against level off."""
-        trace, done = self.recorded_run("levels", "detailed", "levels", "--peerscope", self.p, "--limit", "70", "--cycles", str(self.args.cycles))
+        trace, done = self.recorded_run("levels", "detailed", "levels", "--peerscope", self.p, "--limit", "110", "--cycles", str(self.args.cycles))
         rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"operation"')]
         self.results["levels"] = {"status": done.returncode, "rows": rows, "stderr": done.stderr[-1500:]}
 
     def driver_levels(self):
-        """The same with our driver, which varies less: rounds of some milliseconds, a level each."""
+        """The same with our driver, which varies less: rounds of some milliseconds, a level each. A process for each GPU, as
+        PyTorch has it, and (small sizes) one for both, in which one thread pays for two ranks."""
+        small, large = ["-b", "8", "-e", "512K", "-f", "256", "-n", "500"], ["-b", "16M", "-e", "64M", "-f", "4", "-n", "50"]
         rows = []
-        for operation in ("all_reduce", "sendrecv"):
-            for arguments in (["-b", "8", "-e", "512K", "-f", "64", "-n", "500"], ["-b", "8M", "-e", "64M", "-f", "8", "-n", "50"]):
-                done = self.peerscope("bench", operation, "--backend", "nccl", *self.nccl(), "-g", "2", *arguments, "-w", "50", "--levels", "--rounds", "400", "--json", timeout=90)
-                if done.returncode != 0:
-                    self.say(f"driver_levels: {done.stderr.strip()[-300:]}")
-                    continue
-                for row in json.loads(done.stdout)["rows"]:
-                    rows += [{"operation": operation, "bytes": row["bytes"], "place": name, "levels": place["levels"]}
-                             for name, place in (("out", row), ("in", row["in_place"])) if place]
+        for operation in ("all_reduce", "sendrecv", "all_gather", "reduce_scatter", "broadcast", "all_to_all"):
+            main = operation in ("all_reduce", "sendrecv")
+            rows += [{"processes": 2, **row} for row in self.levels_of(operation, *small, "--rounds", 400 if main else 160, "--processes")]
+            rows += [{"processes": 2, **row} for row in self.levels_of(operation, *large, "--rounds", 100, "--processes")]
+            if main:
+                rows += [{"processes": 1, **row} for row in self.levels_of(operation, *small, "--rounds", 200)]
         self.results["driver_levels"] = rows
+
+    def exact_levels(self):
+        """Everything exact against a plugin that does nothing, in turn: NCCL is asked for the same events all the time."""
+        env = {"NCCL_PROFILER_PLUGIN": str(self.null), "NULL_PROFILER_MASK": str(MASK_WITH_CHANNELS | GROUP_API),
+               "NULL_PROFILER_FORWARD": str(self.lib / "libpeerscope-nccl.so"), "PEERSCOPE_OVERHEAD__BUDGET": "100 %"}
+        self.results["exact_levels"] = [row for operation in ("all_reduce", "sendrecv")
+                                        for row in self.levels_of(operation, "-b", "8", "-e", "512K", "-f", "256", "-n", "500", "--rounds", "200", env=env)]
+
+    def levels_of(self, operation, *arguments, env=None):
+        plugin = {"NCCL_PROFILER_PLUGIN": str(self.lib / "libpeerscope-nccl.so")}
+        done = self.peerscope("bench", operation, "--backend", "nccl", *self.nccl(), "-g", "2", *arguments, "-w", "50", "-c", "0", "--levels", "--json",
+                              env=env or plugin, timeout=120)
+        if done.returncode != 0:
+            self.say(f"{operation}, levels: {done.stderr.strip()[-300:]}")
+            return []
+        return [{"operation": operation, "bytes": row["bytes"], "place": name, "levels": place["levels"]}
+                for row in json.loads(done.stdout)["rows"] for name, place in (("out", row), ("in", row["in_place"])) if place]
+
+    def ras(self):
+        """NCCL's own view of a running job."""
+        pids = self.work / "ras_pids"
+        job = subprocess.Popen([sys.executable, str(HERE / "workload.py"), "ddp", "--steps", "1000000", "--pids", str(pids)],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            time.sleep(10)
+            text, as_json = self.peerscope("ras", timeout=60), self.peerscope("ras", "--json", timeout=60)
+            self.results["ras"] = {"status": text.returncode, "text": text.stdout + text.stderr, "json": as_json.stdout}
+        finally:
+            for pid in json.loads(pids.read_text()):
+                os.kill(pid, signal.SIGKILL)
+            job.wait()
 
     def nccl(self):
         """PyTorch's library, if that is where it is."""

@@ -195,7 +195,8 @@ class Rank:
         self.say(operation="decode", bytes=16384, graph=args.graph, us=sum(us) / len(us), least_us=min(us), times=args.tokens)
 
     def levels(self):
-        """Blocks of 40 ms, the levels in turn, rank 0 sets them: what one level costs is a ratio within a process."""
+        """Blocks of 40 ms (decode: of 8 tokens, each timed), the levels in turn, rank 0 sets them: what one level costs is a
+        ratio within a process."""
         torch, args = self.torch, self.args
         weights = torch.randn(4096, 4096, dtype=torch.bfloat16, device=self.device)
         state = torch.randn(1, 4096, dtype=torch.bfloat16, device=self.device)
@@ -212,14 +213,15 @@ class Rank:
             for _ in range(5):
                 call()
             times = max(2, int(args.batch_ms * 1000 / max(self.agree(self.timed(call, 10)), 1)))
-            for cycle in range(args.cycles):
+            for cycle in range(args.cycles * (6 if name == "decode" else 1)):
                 order = ["off", "basic", "detailed", "comprehensive"]
                 for level in order[cycle % 4:] + order[:cycle % 4]:
                     if self.rank == 0:
                         subprocess.run([args.peerscope, "level", level], stdout=subprocess.DEVNULL, check=True)
                     self.agree(0)
                     call()
-                    self.say(operation=name, bytes=size, cycle=cycle, level=level, us=self.timed(call, times))
+                    us = [self.timed(call, 1) for _ in range(8)] if name == "decode" else [self.timed(call, times)]
+                    self.say(operation=name, bytes=size, cycle=cycle, level=level, us=sum(us) / len(us), each=us)
 
     def events(self):
         """Durations by the GPU's own events. A spin in front: nothing waits for the host."""

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "suite/cuda/cuda_backend.hpp"
 #include "suite/host/host_backend.hpp"
 
 namespace peerscope {
@@ -17,8 +18,11 @@ Made make_host(const BackendOptions& options) {
                             .tuning_file = options.tuning_file});
 }
 
-Made make_cuda(const BackendOptions&) {
-  return Error{ErrorCode::unsupported, "this peerscope was built without the cuda backend"};
+Made make_cuda(const BackendOptions& options) {
+  return make_cuda_backend({.threads = options.threads,
+                            .session = options.session,
+                            .level = options.level,
+                            .tuning_file = options.tuning_file});
 }
 
 struct Entry {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <random>
 #include <vector>
 
 #include <fmt/format.h>
@@ -10,6 +11,29 @@
 #include "collect/collector.hpp"
 
 namespace peerscope {
+namespace {
+
+// Ratios of means over cycles drawn with replacement (bootstrap), the same cycles above and below.
+std::vector<double> resampled_ratios(std::span<const double> above, std::span<const double> below) {
+  constexpr int kTimes = 1000;
+  const std::size_t cycles = std::min(above.size(), below.size());
+  std::vector<double> ratios;
+  if (cycles == 0) return ratios;
+  std::minstd_rand random(1);  // the same answer for the same measurements
+  for (int i = 0; i < kTimes; ++i) {
+    double sum = 0, base = 0;
+    for (std::size_t k = 0; k < cycles; ++k) {
+      const std::size_t cycle = random() % cycles;
+      sum += above[cycle];
+      base += below[cycle];
+    }
+    ratios.push_back(base > 0 ? sum / base : 0);
+  }
+  return ratios;
+}
+
+}  // namespace
+
 std::array<LevelCost, kLevels> level_costs(std::span<const double> us_by_round) {
   std::array<std::vector<double>, kLevels> us;  // by cycle
   for (std::size_t round = 0; round < us_by_round.size(); ++round)
@@ -25,8 +49,16 @@ std::array<LevelCost, kLevels> level_costs(std::span<const double> us_by_round) 
     std::vector<double> ratios;
     for (std::size_t cycle = 0; cycle < std::min(us[0].size(), us[level].size()); ++cycle)
       ratios.push_back(us[level][cycle] / us[0][cycle]);
-    costs[level] = {mean(us[level]), off > 0 ? mean(us[level]) / off : 0, quantile_of(ratios, 0.5),
-                    quantile_of(ratios, 0.25), quantile_of(ratios, 0.75)};
+    LevelCost& cost = costs[level];
+    cost.mean_us = mean(us[level]);
+    if (!us[level].empty()) cost.least_us = *std::ranges::min_element(us[level]);
+    cost.ratio_of_means = off > 0 ? cost.mean_us / off : 0;
+    const std::vector<double> resampled = resampled_ratios(us[level], us[0]);
+    cost.ratio_of_means_low = quantile_of(resampled, 0.025);
+    cost.ratio_of_means_high = quantile_of(resampled, 0.975);
+    cost.ratio = quantile_of(ratios, 0.5);
+    cost.ratio_low = quantile_of(ratios, 0.25);
+    cost.ratio_high = quantile_of(ratios, 0.75);
   }
   return costs;
 }

@@ -22,8 +22,10 @@ constexpr Level level_of_round(int round) {
 
 // Of one level, over all cycles, against level off in the same cycle.
 struct LevelCost {
-  double mean_us = 0;                               // of an operation
-  double ratio_of_means = 0;                        // what is measured in windows costs in windows
+  double mean_us = 0;         // of an operation
+  double least_us = 0;        // of the quickest round
+  double ratio_of_means = 0;  // what is measured in windows costs in windows
+  double ratio_of_means_low = 0, ratio_of_means_high = 0;  // 95 %, by resampling the cycles
   double ratio = 0, ratio_low = 0, ratio_high = 0;  // median and quartiles of the cycles' ratios
 };
 std::array<LevelCost, kLevels> level_costs(std::span<const double> us_by_round);

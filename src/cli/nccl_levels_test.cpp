@@ -35,6 +35,7 @@ TEST(NcclLevels, CostsAreThoseOfTheCycle) {
     EXPECT_NEAR(cost.ratio, 1 + 0.01 * level, 1e-9);
     EXPECT_NEAR(cost.ratio_low, cost.ratio_high, 1e-9);
     EXPECT_NEAR(cost.ratio_of_means, 1 + 0.01 * level, 1e-9);
+    EXPECT_NEAR(cost.ratio_of_means_low, cost.ratio_of_means_high, 1e-9);
     EXPECT_NEAR(cost.mean_us, 15 * (1 + 0.01 * level), 1e-9);
   }
 }
@@ -46,6 +47,10 @@ TEST(NcclLevels, AWindowInAFewRoundsIsInTheMeansNotInTheMedian) {
   const LevelCost detailed = level_costs(us)[2];
   EXPECT_DOUBLE_EQ(detailed.ratio, 1.0);
   EXPECT_NEAR(detailed.ratio_of_means, 1.05, 1e-9);
+  EXPECT_DOUBLE_EQ(detailed.least_us, 10.0);
+  // One cycle of twenty: the interval says how little that is.
+  EXPECT_DOUBLE_EQ(detailed.ratio_of_means_low, 1.0);
+  EXPECT_GT(detailed.ratio_of_means_high, 1.10);
 }
 
 TEST(NcclLevels, SwitchReachesTheSessionItIsGivenAndSaysIfNothingRecords) {

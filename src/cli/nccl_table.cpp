@@ -76,17 +76,21 @@ nlohmann::json place_json(const NcclOptions& options, const NcclPlace& place) {
                      {"samples_us", place.rounds_us}};
   for (std::size_t i = 0; options.levels && i < place.levels.size(); ++i) {
     const LevelCost& cost = place.levels[i];
-    out["levels"][std::string(name(kLevelsInTurn[i]))] = {{"mean_us", cost.mean_us},
-                                                          {"ratio_of_means", cost.ratio_of_means},
-                                                          {"ratio", cost.ratio},
-                                                          {"ratio_low", cost.ratio_low},
-                                                          {"ratio_high", cost.ratio_high}};
+    out["levels"][std::string(name(kLevelsInTurn[i]))] = {
+        {"mean_us", cost.mean_us},
+        {"least_us", cost.least_us},
+        {"ratio_of_means", cost.ratio_of_means},
+        {"ratio_of_means_low", cost.ratio_of_means_low},
+        {"ratio_of_means_high", cost.ratio_of_means_high},
+        {"ratio", cost.ratio},
+        {"ratio_low", cost.ratio_low},
+        {"ratio_high", cost.ratio_high}};
   }
   return out;
 }
 
 void print_levels(const std::vector<NcclRow>& rows) {
-  fmt::print("# time over that at level off in the same cycle: of the means; median [quartiles]\n");
+  fmt::print("# time over that at level off in the same cycle: of the means (95 %); median\n");
   fmt::print("# {:>12} {:>9} {:>28} {:>28} {:>28}\n", "bytes", "off us", "basic", "detailed",
              "comprehensive");
   for (const NcclRow& row : rows) {
@@ -95,9 +99,9 @@ void print_levels(const std::vector<NcclRow>& rows) {
       std::string cells;
       for (std::size_t i = 1; i < place->levels.size(); ++i) {
         const LevelCost& c = place->levels[i];
-        cells +=
-            fmt::format(" {:>28}", fmt::format("{:.3f}; {:.3f} [{:.3f}..{:.3f}]", c.ratio_of_means,
-                                               c.ratio, c.ratio_low, c.ratio_high));
+        cells += fmt::format(" {:>28}",
+                             fmt::format("{:.3f} ({:.3f}..{:.3f}); {:.3f}", c.ratio_of_means,
+                                         c.ratio_of_means_low, c.ratio_of_means_high, c.ratio));
       }
       fmt::print("# {:>12} {:>9.2f}{}\n", row.size.bytes, place->levels[0].mean_us, cells);
     }

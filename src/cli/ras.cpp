@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
+#include <thread>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -125,7 +127,7 @@ void print_report(const ras::Report& report, const std::vector<Finding>& finding
   for (const Finding& one : findings) fmt::print("{}", finding_text(one, style));
   if (findings.empty()) {
     fmt::print(
-        "  ● No rank is missing, and none is behind. Counts are launches: a hang in which\n"
+        "  ● No rank is missing, and none stays behind. Counts are launches: a hang in which\n"
         "    all ranks have launched looks the same.\n");
   }
   fmt::print("\n{}", communicators_table(report, style));
@@ -166,12 +168,18 @@ int ras_main(Args& args) {
     return 2;
   }
   options.address = *address;
-  const auto report = ras::fetch_report(options);
+  auto report = ras::fetch_report(options);
+  std::optional<ras::Report> earlier;
+  if (report && ras::has_differences(*report)) {  // do they stand still?
+    earlier = std::move(*report);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    report = ras::fetch_report(options);
+  }
   if (!report) {
     fmt::print(stderr, "peerscope ras: {}\n", report.error().message);
     return 2;
   }
-  const std::vector<Finding> findings = ras::judge(*report);
+  const std::vector<Finding> findings = ras::judge(*report, earlier ? &*earlier : nullptr);
   if (as_json) {
     fmt::print("{}\n",
                report_json(*report, findings).dump(2, ' ', false, json::error_handler_t::replace));

@@ -90,15 +90,21 @@ Communicator::Communicator(Identity identity)
 }
 
 Status Communicator::run(const Call& call) {
+  const Result<Operation> operation = begin(call);
+  if (!operation) return operation.error();
+  return record_and_perform(*operation);
+}
+
+Result<Operation> Communicator::begin(const Call& call) {
   if (failure_) return refusal();
-  if (Status fine = check(call); !fine) return fine;
+  if (Status fine = check(call); !fine) return fine.error();
   const Result<Algorithm> algorithm = choose(call);
   if (!algorithm) return algorithm.error();
   Operation operation{.call = call, .sequence = 0, .bytes = call_bytes(call, identity_.ranks)};
   operation.call.algorithm = *algorithm;
-  if (Status fine = admit(operation.call); !fine) return fine;
+  if (Status fine = admit(operation.call); !fine) return fine.error();
   operation.sequence = counter_of(call)++;
-  return record_and_perform(operation);
+  return operation;
 }
 
 Status Communicator::record_and_perform(const Operation& operation) {

@@ -97,6 +97,10 @@ class Communicator {
   // Further conditions of the backend, before anybody hears of the call: its algorithm is
   // supported, its bounds hold.
   virtual Status admit(const Call&) { return Done{}; }
+  // A call that may run: checked, its algorithm chosen, admitted and counted.
+  Result<Operation> begin(const Call& call);
+  // No further operations: `why` is what they are told.
+  void fail(const Error& why) { failure_ = why; }
   // Does it. Any error fails the communicator.
   virtual Status perform(const Operation& operation, Marks& marks) = 0;
 

@@ -173,6 +173,15 @@ void record_finished(Recorder& recorder, const pscope_op& op, std::uint64_t begi
                   duration_between(begin_ticks & kBeginMask, now & kBeginMask), now);
 }
 
+void record_called(Recorder& recorder, const pscope_op& op, std::uint64_t now_ticks) {
+  const std::uint32_t level = __atomic_load_n(recorder.pub.level, __ATOMIC_RELAXED);
+  Writer* writer = enter_for(recorder, op, level);
+  if (writer == nullptr) return;
+  pscope_op enqueued = op;
+  enqueued.async = 1;
+  write_and_leave(*writer, enqueued, level, now_ticks, kDurationMax, now_ticks);
+}
+
 void record_observed(Recorder& recorder, const pscope_op& op, std::uint64_t begin_ticks) {
   const std::uint32_t level = __atomic_load_n(recorder.pub.level, __ATOMIC_RELAXED);
   Writer* writer = enter_for(recorder, op, level);

@@ -9,6 +9,9 @@ namespace peerscope {
 // the communicator's own count; level basic samples by it. Never in flight; `op.call_site` is not looked at.
 void record_finished(Recorder& recorder, const pscope_op& op, std::uint64_t begin_ticks);
 
+// Records an operation that begins now, and of whose end on the host nobody will hear.
+void record_called(Recorder& recorder, const pscope_op& op, std::uint64_t now_ticks);
+
 // Records an operation that only the device has told of: what the host did for it, and for how long, is unknown. Its device
 // times follow by themselves. `begin_ticks`: when it began on the device, by the recorder's clock.
 void record_observed(Recorder& recorder, const pscope_op& op, std::uint64_t begin_ticks);

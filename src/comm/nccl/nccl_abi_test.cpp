@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "comm/nccl/cuda_abi.hpp"
+#include "comm/cuda/cuda_abi.hpp"
 #include "comm/nccl/nccl_library.hpp"
 
 #if __has_include(<nccl.h>) && __has_include(<cuda_runtime.h>)

@@ -7,7 +7,7 @@
 #include <glob.h>
 #include <unistd.h>
 
-#include "comm/nccl/shared_object.hpp"
+#include "comm/cuda/shared_object.hpp"
 
 namespace peerscope {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "comm/nccl/cuda_abi.hpp"
+#include "comm/cuda/cuda_abi.hpp"
 #include "comm/nccl/nccl_abi.hpp"
 
 namespace peerscope {

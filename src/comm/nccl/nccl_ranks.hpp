@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "comm/nccl/cuda_device.hpp"
+#include "comm/cuda/cuda_device.hpp"
 #include "comm/nccl/nccl_library.hpp"
 #include "model/kinds.hpp"
 

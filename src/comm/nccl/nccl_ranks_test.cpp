@@ -13,7 +13,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "comm/nccl/shared_object.hpp"
+#include "comm/cuda/shared_object.hpp"
 
 namespace peerscope {
 namespace {

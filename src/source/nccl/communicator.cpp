@@ -70,13 +70,16 @@ Communicator* start(std::uint64_t hash, const char* name, std::uint32_t ranks, s
                                    : static_cast<std::uint16_t>(rank % kMaxDeviceClocks);
   const pscope_comm_desc desc{hash, name, rank, ranks, comm->device, PSCOPE_BACKEND_NCCL, 0};
   comm->id = pscope_comm_register(g_session.load(kRelaxed), &desc);
-  comm->unnumbered.store(0, kRelaxed);
+  for (auto& calls : comm->calls) calls.store(0, kRelaxed);
+  for (Choice& choice : comm->choices) choice.what.store(0, kRelaxed);
+  comm->missed.store(0, kRelaxed);
   comm->next_p2p.store(0, kRelaxed);
   for (auto& stop : comm->channel_stop_ns) stop.store(0, kRelaxed);
   for (auto& start : comm->channel_start_ns) start.store(0, kRelaxed);
   comm->bracket = {};
   comm->pending.begin_ticks.store(0, kRelaxed);
   comm->p2p_begin_ticks.store(0, kRelaxed);
+  comm->p2p_told.store(false, kRelaxed);
   comm->lacks_tasks.store(false, kRelaxed);
   comm->is_single.store(false, kRelaxed);
   comm->chained = nullptr;

@@ -24,7 +24,15 @@ struct PendingCall {
   std::atomic<std::uint64_t> begin_ticks{0};  // 0: none
   std::atomic<std::uint64_t> bytes{0};
   std::atomic<std::uint64_t> what{0};  // kind, dtype << 8, peer << 16
+  std::atomic<std::uint64_t> sequence{0};
 };
+
+// How NCCL did a collective the last time: equal calls are done alike.
+struct Choice {
+  std::atomic<std::uint64_t> bytes{0};
+  std::atomic<std::uint32_t> what{0};  // kind, dtype << 8, algorithm << 16, protocol << 24; 0: none
+};
+inline constexpr std::uint32_t kChoices = 64;
 
 struct Communicator {
   std::atomic<std::uint32_t> state{
@@ -34,7 +42,11 @@ struct Communicator {
   std::uint16_t id = 0;  // in the session
   std::uint16_t device = 0;
   std::uint16_t device_clock = 0;
-  std::atomic<std::uint64_t> unnumbered{0};  // collectives that NCCL gave no number
+  // Collectives called so far, by kind: all ranks count alike. Where calls were missed (level off) NCCL's number of the next
+  // one is right.
+  std::atomic<std::uint64_t> calls[PSCOPE_KIND_COUNT] = {};
+  std::atomic<std::uint32_t> missed{0};  // a bit for each kind
+  Choice choices[kChoices];
   std::atomic<std::uint64_t> next_p2p{0};
   // When a channel's last work ended, by the device's clock: the next cannot have begun before.
   std::atomic<std::uint64_t> channel_stop_ns[kChannels] = {};
@@ -48,6 +60,8 @@ struct Communicator {
   PendingCall pending;
   // Sends and receives of such a group (an all-to-all is one, with many): when its first call was made.
   std::atomic<std::uint64_t> p2p_begin_ticks{0};
+  std::atomic<bool> p2p_told{
+      false};               // its tasks have begun to come: the next call is another group's
   Bracket bracket;          // see device_clock.hpp
   void* chained = nullptr;  // the chained plugin's context
 };

@@ -169,8 +169,9 @@ AnyDescriptor old_collective(const FakeNccl::Comm& comm, const FakeNccl::Collect
 }  // namespace
 
 void* FakeNccl::begin_operation(Comm& comm, void* call, const Collective& what) {
-  if ((group_mask_ & (nccl::kColl | nccl::kProxyOp | nccl::kKernelCh)) == 0) return nullptr;
+  // Counted whether a plugin wants to know or not.
   const std::uint64_t sequence = comm.sequence[function_of(what.func)]++;
+  if ((group_mask_ & (nccl::kColl | nccl::kProxyOp | nccl::kKernelCh)) == 0) return nullptr;
   void* handle = nullptr;
   if (version_ == 1) {
     auto d = old_collective<nccl::DescriptorV1>(comm, what, sequence);
@@ -211,6 +212,7 @@ void* FakeNccl::begin_p2p_call(const Comm& comm, void* group, const Collective& 
 
 void* FakeNccl::begin_p2p(const Comm& comm, void* call, const Collective& what, int peer,
                           std::uint8_t channels) const {
+  if ((group_mask_ & (nccl::kP2p | nccl::kProxyOp | nccl::kKernelCh)) == 0) return nullptr;
   Descriptor d = descriptor(version_, nccl::kP2p, call, comm.rank);
   d.p2p.func = what.func;
   d.p2p.count = what.count;

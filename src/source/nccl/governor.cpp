@@ -35,13 +35,20 @@ constinit std::atomic<std::uint32_t> g_last_class{0};              // + 1
 constinit std::atomic<std::uint64_t> g_next_extra{0};              // ticks
 constinit std::atomic<std::uint64_t> g_extra_gap{UINT64_MAX / 4};  // ticks between two of them
 
+constinit std::atomic<bool> g_wants_tasks{false}, g_wants_peers{false};
+
 int mask_for(std::uint32_t level, bool channels) {
   const int version = g_version.load(kRelaxed);
   const int* chained = g_chained.load(kRelaxed);
   int mask = chained != nullptr ? __atomic_load_n(chained, __ATOMIC_RELAXED) : 0;
   // At level off something must still come, or nobody would notice when it is on again.
   if (level == PSCOPE_LEVEL_OFF) return mask | static_cast<int>(version >= 5 ? kGroupApi : kGroup);
-  mask |= static_cast<int>(kColl | kP2p);
+  if (version < 5 || channels || g_wants_tasks.load(kRelaxed)) {
+    mask |= static_cast<int>(kColl | kP2p);
+  } else {
+    const bool peers = level >= PSCOPE_LEVEL_DETAILED && g_wants_peers.load(kRelaxed);
+    mask |= static_cast<int>(kCollApi | (peers ? kP2p : kP2pApi));
+  }
   if (channels && version >= 4) mask |= static_cast<int>(kKernelCh);
   return mask;
 }
@@ -131,6 +138,7 @@ void attach_mask(int* mask, int version) {
   g_mask.store(mask, std::memory_order_release);
   g_level.store(level_now(), kRelaxed);
   g_open.store(false, kRelaxed);
+  g_wants_tasks.store(true, kRelaxed);  // nothing is known yet
   g_change.store(0, kRelaxed);
   if (is_exact()) plan(0, g_level.load(kRelaxed));  // from the first operation on
   write_mask();
@@ -186,5 +194,26 @@ void note_class(std::uint64_t key, bool sampled, std::uint64_t now_ticks) {
 }
 
 bool measures_channels() { return g_open.load(kRelaxed); }
+
+bool tells_tasks(bool p2p) {
+  const int* mask = g_mask.load(std::memory_order_acquire);
+  const std::uint64_t wanted = kProxyOp | kKernelCh | (p2p ? kP2p : kColl);
+  return mask != nullptr &&
+         (static_cast<std::uint64_t>(__atomic_load_n(mask, __ATOMIC_RELAXED)) & wanted) != 0;
+}
+
+void want_tasks() {
+  if (!g_wants_tasks.exchange(true, kRelaxed)) write_mask();
+}
+
+void tasks_are_told() {
+  if (!g_wants_tasks.load(kRelaxed)) return;
+  g_wants_tasks.store(false, kRelaxed);
+  write_mask();
+}
+
+void want_peers() {
+  if (!g_wants_peers.load(kRelaxed) && !g_wants_peers.exchange(true, kRelaxed)) write_mask();
+}
 
 }  // namespace peerscope::nccl

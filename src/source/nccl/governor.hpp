@@ -29,4 +29,11 @@ void note_class(std::uint64_t key, bool sampled, std::uint64_t now_ticks);
 
 bool measures_channels();  // what NCCL has read, or is about to
 
+// Of a call NCCL can tell that it was made (from version 5 on), and what becomes of it: its task, with algorithm, protocol or
+// peer. The second costs as much again: it is asked for in windows, and where something is not known yet.
+bool tells_tasks(bool p2p);  // of the call that begins: what NCCL has just read
+void want_tasks();           // of the next groups, until tasks_are_told
+void tasks_are_told();
+void want_peers();  // of sends and receives, from now on; at level basic only of those that are sampled
+
 }  // namespace peerscope::nccl

@@ -67,8 +67,26 @@ void judge_missing(const Communicator& comm, std::vector<Finding>& out) {
                           "look for processes that have ended"));
 }
 
-void judge_differences(const Communicator& comm, std::vector<Finding>& out) {
+// The slowest rank of a collective, as far as it had come.
+std::uint64_t least_launched(const Communicator& comm, const std::string& collective) {
+  std::uint64_t least = UINT64_MAX;
+  for (const LaunchGroup& group : comm.groups) {
+    if (group.collective == collective) least = std::min(least, group.launched);
+  }
+  return least;
+}
+
+bool has_moved(const Communicator& comm, const Report* earlier, const std::string& collective) {
+  if (earlier == nullptr) return false;
+  return std::ranges::any_of(earlier->communicators, [&](const Communicator& then) {
+    return then.hash == comm.hash &&
+           least_launched(comm, collective) > least_launched(then, collective);
+  });
+}
+
+void judge_differences(const Communicator& comm, const Report* earlier, std::vector<Finding>& out) {
   for (const Difference& differ : differences(comm)) {
+    if (has_moved(comm, earlier, differ.collective)) continue;
     const std::string who = rank_words(differ.ranks, differ.count);
     const std::uint64_t by = differ.behind() ? differ.majority_launched - differ.launched
                                              : differ.launched - differ.majority_launched;
@@ -87,7 +105,8 @@ void judge_differences(const Communicator& comm, std::vector<Finding>& out) {
     if (differ.ranks.size() == 1) out.back().subject.rank = differ.ranks[0];
     if (differ.collective != "any") out.back().subject.operation = differ.collective;
     out.back().evidence.emplace_back("by_count", static_cast<double>(by));
-    out.back().confidence = 0.8;  // counts were taken while ranks run
+    out.back().confidence =
+        earlier == nullptr ? 0.8 : 0.95;  // of one moment, counts may just have moved
   }
 }
 
@@ -110,7 +129,12 @@ void judge_ranks(const Communicator& comm, std::vector<Finding>& out) {
 
 }  // namespace
 
-std::vector<Finding> judge(const Report& report) {
+bool has_differences(const Report& report) {
+  return std::ranges::any_of(report.communicators,
+                             [](const Communicator& comm) { return !differences(comm).empty(); });
+}
+
+std::vector<Finding> judge(const Report& report, const Report* earlier) {
   std::vector<Finding> out;
   for (const LostProcess& process : report.lost) {
     Communicator none;
@@ -123,7 +147,7 @@ std::vector<Finding> judge(const Report& report) {
   for (const Communicator& comm : report.communicators) {
     judge_missing(comm, out);
     judge_ranks(comm, out);
-    judge_differences(comm, out);
+    judge_differences(comm, earlier, out);
   }
   std::stable_sort(out.begin(), out.end(), [](const Finding& a, const Finding& b) {
     return static_cast<int>(a.severity) > static_cast<int>(b.severity);

@@ -286,6 +286,17 @@ TEST(RasJudge, OfTextItNamesWhatTextNames) {
                                                "an error: Remote process error")));
 }
 
+TEST(RasJudge, WhoHasMovedSinceIsNotBehind) {
+  const auto earlier = parse_report(report_json(three_ranks(110)));
+  const auto now = parse_report(report_json(three_ranks(117)));
+  ASSERT_TRUE(earlier && now);
+  EXPECT_TRUE(has_differences(*now));
+  EXPECT_TRUE(judge(*now, &*earlier).empty());
+  const auto still = judge(*now, &*now);
+  ASSERT_EQ(still.size(), 1u);
+  EXPECT_GT(still[0].confidence, 0.9);
+}
+
 TEST(RasJudge, AHealthyJobHasNoFindings) {
   EXPECT_TRUE(judge(*parse_report(report_json(three_ranks()))).empty());
   EXPECT_TRUE(judge(*parse_report(kTextWell)).empty());

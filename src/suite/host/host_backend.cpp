@@ -1,16 +1,6 @@
 #include "suite/host/host_backend.hpp"
 
-#include <atomic>
-#include <chrono>
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <thread>
-
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "comm/algorithms.hpp"
@@ -18,26 +8,10 @@
 #include "comm/host/host.hpp"
 #include "suite/host/host_rank.hpp"
 #include "suite/host/p2p.hpp"
+#include "suite/ranks.hpp"
 
 namespace peerscope {
 namespace {
-
-// The first word of a rank that failed, in memory that processes share.
-struct Said {
-  std::atomic<int> taken{0};
-  std::atomic<int> written{0};
-  ErrorCode code = ErrorCode::io;
-  char text[512] = {};
-
-  void say(const Error& error) {
-    if (taken.exchange(1) != 0) return;
-    code = error.code;
-    std::snprintf(text, sizeof text, "%s", error.message.c_str());
-    written.store(1, std::memory_order_release);  // publishes code and text
-  }
-};
-
-void pause_a_little() { std::this_thread::sleep_for(std::chrono::milliseconds(2)); }
 
 class HostBackend final : public BenchBackend {
  public:
@@ -71,29 +45,35 @@ class HostBackend final : public BenchBackend {
   }
 
   Status run(int ranks, const Body& body, const Watch& watch) override {
-    void* memory =
-        mmap(nullptr, sizeof(Said), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return Error{ErrorCode::no_memory, "no memory to share"};
-    Said& said = *::new (memory) Said;
     HostOptions host{.name = "bench", .id = static_cast<std::uint64_t>(getpid()), .ranks = ranks};
     host.tuning_file = options_.tuning_file;
     const Result<HostWorld> world = HostWorld::create(host);
-    Status done = !world             ? Status(world.error())
-                  : options_.threads ? run_threads(*world, body, watch, said)
-                                     : run_processes(*world, body, watch, said);
-    if (said.written.load(std::memory_order_acquire) != 0) done = Error{said.code, said.text};
-    munmap(memory, sizeof(Said));
+    if (!world) return world.error();
+    if (!options_.threads) {
+      const auto as_process = [&](int rank) {
+        pscope_session* session = open_session();
+        const Status done = rank_main(*world, rank, body, session);
+        pscope_close(session);
+        return done;
+      };
+      return run_ranks(ranks, false, as_process, watch);
+    }
+    // A communicator whose ranks stop waits for nobody: threads end when their time-out does.
+    pscope_session* session = open_session();
+    const Status done = run_ranks(
+        ranks, true, [&](int rank) { return rank_main(*world, rank, body, session); }, watch);
+    pscope_close(session);
     return done;
   }
 
  private:
-  void rank_main(const HostWorld& world, int rank, const Body& body, pscope_session* session,
-                 Said& said) const {
+  Status rank_main(const HostWorld& world, int rank, const Body& body,
+                   pscope_session* session) const {
     Result<std::unique_ptr<Communicator>> comm = world.open(rank, session);
-    if (!comm) return said.say(comm.error());
+    if (!comm) return comm.error();
     HostRank as_rank(**comm);
     if (options_.pin) as_rank.pin();
-    if (const Status done = body(as_rank); !done) said.say(done.error());
+    return body(as_rank);
   }
 
   [[nodiscard]] pscope_session* open_session() const {
@@ -104,68 +84,6 @@ class HostBackend final : public BenchBackend {
     recording.session = options_.session.c_str();
     recording.level = static_cast<int>(options_.level);
     return pscope_open(&recording, nullptr);
-  }
-
-  // A communicator whose ranks stop waits for nobody: threads end when their time-out does.
-  Status run_threads(const HostWorld& world, const Body& body, const Watch& watch,
-                     Said& said) const {
-    pscope_session* session = open_session();
-    std::atomic<int> left{world.ranks()};
-    std::vector<std::thread> threads;
-    for (int rank = 0; rank < world.ranks(); ++rank) {
-      threads.emplace_back([&, rank] {
-        rank_main(world, rank, body, session, said);
-        --left;
-      });
-    }
-    while (left > 0) {
-      watch();
-      pause_a_little();
-    }
-    for (std::thread& thread : threads) thread.join();
-    pscope_close(session);
-    return Done{};
-  }
-
-  pid_t start_process(const HostWorld& world, int rank, const Body& body, Said& said) const {
-    std::fflush(nullptr);
-    const pid_t parent = getpid(), child = fork();
-    if (child != 0) return child;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(1);
-    pscope_session* session = open_session();
-    rank_main(world, rank, body, session, said);
-    pscope_close(session);
-    _exit(said.written.load() != 0 ? 1 : 0);
-  }
-
-  Status run_processes(const HostWorld& world, const Body& body, const Watch& watch,
-                       Said& said) const {
-    std::vector<pid_t> left;
-    for (int rank = 0; rank < world.ranks(); ++rank) {
-      const pid_t pid = start_process(world, rank, body, said);
-      if (pid < 0) said.say({ErrorCode::no_memory, "the system has no room for another process"});
-      if (pid > 0) left.push_back(pid);
-    }
-    bool go_on = said.written.load() == 0;
-    std::string died;
-    while (!left.empty()) {
-      go_on = go_on && watch();
-      for (const pid_t pid : left) {
-        if (!go_on) kill(pid, SIGKILL);
-      }
-      std::erase_if(left, [&](pid_t pid) {
-        int status = 0;
-        if (waitpid(pid, &status, WNOHANG) != pid) return false;
-        if (go_on && WIFSIGNALED(status))
-          died = fmt::format("a rank was ended by signal {}", WTERMSIG(status));
-        return true;
-      });
-      if (!died.empty()) go_on = false;
-      if (!left.empty()) pause_a_little();
-    }
-    if (!died.empty()) return Error{ErrorCode::peer_lost, died};
-    return Done{};
   }
 
   HostBackendOptions options_;

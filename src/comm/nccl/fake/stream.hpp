@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include "comm/nccl/cuda_abi.hpp"
+#include "comm/cuda/cuda_abi.hpp"
 
 namespace peerscope {
 

@@ -1,4 +1,4 @@
-#include "comm/nccl/shared_object.hpp"
+#include "comm/cuda/shared_object.hpp"
 
 #include <dlfcn.h>
 #include <link.h>

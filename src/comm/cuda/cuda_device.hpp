@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "comm/nccl/cuda_driver.hpp"
+#include "comm/cuda/cuda_driver.hpp"
 
 namespace peerscope {
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "base/result.hpp"
-#include "comm/nccl/cuda_abi.hpp"
+#include "comm/cuda/cuda_abi.hpp"
 
 namespace peerscope {
 

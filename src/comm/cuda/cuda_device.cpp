@@ -1,4 +1,4 @@
-#include "comm/nccl/cuda_device.hpp"
+#include "comm/cuda/cuda_device.hpp"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
-#include "comm/nccl/cuda_driver.hpp"
+#include "comm/cuda/cuda_driver.hpp"
 
 #include <fmt/format.h>
 
-#include "comm/nccl/shared_object.hpp"
+#include "comm/cuda/shared_object.hpp"
 
 namespace peerscope {
 namespace {

@@ -1,0 +1,167 @@
+#include "comm/cuda/exchange.hpp"
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+namespace peerscope {
+namespace {
+
+class Socket {
+ public:
+  explicit Socket(int fd = -1) : fd_(fd) {}
+  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Socket& operator=(Socket&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Socket() {
+    if (fd_ >= 0) close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+Error failed(const char* what) {
+  return Error{ErrorCode::io,
+               fmt::format("handing memory to another rank: {}: {}", what, std::strerror(errno))};
+}
+
+constexpr std::size_t kNameBytes = 64;
+using Name = std::array<char, kNameBytes>;
+
+// Abstract: no file, gone with the process.
+sockaddr_un address_of(const Name& name, socklen_t& length) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::size_t used = strnlen(name.data(), name.size());
+  std::memcpy(address.sun_path + 1, name.data(), used);
+  length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + used);
+  return address;
+}
+
+Status set_timeout(int fd, std::chrono::nanoseconds timeout) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(timeout).count();
+  const timeval limit{us / 1'000'000, us % 1'000'000};
+  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0)
+    return failed("setsockopt");
+  return Done{};
+}
+
+union ControlBuffer {  // aligned as sendmsg wants it
+  cmsghdr header;
+  char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+Status send_descriptor(int to, std::int32_t rank, int fd) {
+  iovec part{&rank, sizeof rank};
+  ControlBuffer control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.bytes;
+  message.msg_controllen = sizeof control.bytes;
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  if (sendmsg(to, &message, MSG_NOSIGNAL) != sizeof rank) return failed("sendmsg");
+  return Done{};
+}
+
+struct Received {
+  std::int32_t rank = -1;
+  int fd = -1;
+};
+Result<Received> receive_descriptor(int from) {
+  Received received;
+  iovec part{&received.rank, sizeof received.rank};
+  ControlBuffer control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.bytes;
+  message.msg_controllen = sizeof control.bytes;
+  if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) != sizeof received.rank) return failed("recvmsg");
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return failed("no descriptor came");
+  std::memcpy(&received.fd, CMSG_DATA(header), sizeof received.fd);
+  return received;
+}
+
+Result<Socket> listen_as(Name& name, int rank) {
+  static std::atomic<int> count{0};
+  const std::string text = fmt::format("peerscope-{}-{}-{}", getpid(), rank, count.fetch_add(1));
+  std::memcpy(name.data(), text.data(), std::min(text.size(), name.size() - 1));
+  Socket socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  socklen_t length = 0;
+  const sockaddr_un address = address_of(name, length);
+  if (socket.get() < 0 ||
+      bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
+      listen(socket.get(), kMaxRanks) != 0)
+    return failed("a socket to wait at");
+  return socket;
+}
+
+Result<Socket> connect_to(const Name& name, std::chrono::nanoseconds timeout) {
+  Socket socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  socklen_t length = 0;
+  const sockaddr_un address = address_of(name, length);
+  if (socket.get() < 0 ||
+      connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0)
+    return failed("connect");
+  if (Status set = set_timeout(socket.get(), timeout); !set) return set.error();
+  return socket;
+}
+
+}  // namespace
+
+Result<std::vector<int>> exchange_descriptors(Communicator& bootstrap, int own,
+                                              std::chrono::nanoseconds timeout) {
+  const auto ranks = static_cast<std::size_t>(bootstrap.ranks());
+  Name name{};
+  Result<Socket> door = listen_as(name, bootstrap.rank());
+  if (!door) return door.error();
+  if (Status set = set_timeout(door->get(), timeout); !set) return set.error();
+  std::vector<Name> names(ranks);
+  if (Status all = bootstrap.all_gather({name.data(), name.size(), Dtype::u8}, names.data()); !all)
+    return all.error();
+  std::vector<Socket> to;  // the others wait at their doors: a connection is made at once
+  for (std::size_t rank = 0; rank < ranks; ++rank) {
+    if (static_cast<int>(rank) == bootstrap.rank()) continue;
+    Result<Socket> connected = connect_to(names[rank], timeout);
+    if (!connected) return connected.error();
+    to.push_back(std::move(*connected));
+  }
+  for (std::size_t i = 1; i < ranks; ++i) {
+    const Socket guest(accept4(door->get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (guest.get() < 0) return failed("accept");
+    if (Status sent = send_descriptor(guest.get(), bootstrap.rank(), own); !sent)
+      return sent.error();
+  }
+  std::vector<int> descriptors(ranks, -1);
+  for (const Socket& socket : to) {
+    const Result<Received> received = receive_descriptor(socket.get());
+    if (!received) return received.error();
+    descriptors.at(static_cast<std::size_t>(received->rank)) = received->fd;
+  }
+  return descriptors;
+}
+
+Result<std::int32_t> least_of_all(Communicator& bootstrap, std::int32_t value) {
+  std::int32_t least = value;
+  if (Status done = bootstrap.all_reduce({&value, 1, Dtype::i32}, &least, ReduceOp::min); !done)
+    return done.error();
+  return least;
+}
+
+}  // namespace peerscope
