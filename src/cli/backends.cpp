@@ -12,6 +12,7 @@ using Made = Result<std::unique_ptr<BenchBackend>>;
 
 Made make_host(const BackendOptions& options) {
   return make_host_backend({.threads = options.threads,
+                            .pin = options.pin,
                             .session = options.session,
                             .level = options.level,
                             .tuning_file = options.tuning_file});

@@ -12,6 +12,7 @@ namespace peerscope {
 
 struct BackendOptions {
   bool threads = false;      // host: ranks are threads of one process
+  bool pin = true;           // host: ranks on processors of their own, where there are enough
   std::string session = {};  // operations are recorded under it; empty: nothing is
   Level level = Level::detailed;
   std::string tuning_file = {};

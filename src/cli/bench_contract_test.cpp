@@ -117,6 +117,16 @@ TEST_F(BenchContract, AllBackendsMeansThoseThatAreHere) {
   const Ran all = run("all_reduce -b 8 -e 8 -n 3 --backend host,cuda --json");
   ASSERT_EQ(all.status, 0) << all.err;
   EXPECT_GE(all.parsed()["rows"].size(), 1u);
+  // NCCL's driver over its fakes, beside the host device.
+  setenv("LD_LIBRARY_PATH", PSCOPE_FAKE_GPU_DIR, 1);
+  setenv("FAKE_CUDA_DEVICES", "2", 1);
+  const Ran both = run("all_reduce -b 8 -e 8 -n 3 -g 2 --backend host,nccl --json");
+  unsetenv("LD_LIBRARY_PATH");
+  unsetenv("FAKE_CUDA_DEVICES");
+  ASSERT_EQ(both.status, 0) << both.err;
+  ASSERT_EQ(both.parsed()["rows"].size(), 2u);
+  EXPECT_EQ(both.parsed()["rows"][1]["backend"], "nccl");
+  EXPECT_EQ(both.parsed()["rows"][1]["samples_us"].size(), 5u) << "NCCL's rounds";
 }
 
 TEST_F(BenchContract, CompareFindsWhatBecameSlower) {
@@ -189,6 +199,7 @@ TEST_F(BenchContract, ScaleDtypeAndOverlapMeasure) {
   }
   expect_refused("scale --operation dance", "there is no 'dance'");
   expect_refused("overlap --csv", "--json only");
+  expect_refused("overlap --operation sendrecv -g 3 -b 8 -e 8 --json", "takes two ranks");
 }
 
 TEST_F(BenchContract, ASuiteGoesOnWhereItWasInterrupted) {

@@ -94,7 +94,7 @@ class Measurement {
     listener_.on_row(row);
   }
 
-  std::string names() const {
+  [[nodiscard]] std::string names() const {
     std::string text;
     for (const Kind kind : request_.kinds) text += (text.empty() ? "" : ", ") + sweep_name(kind);
     return text;
@@ -138,7 +138,8 @@ class Measurement {
   }
 
   // Those asked for that there are; an error if there is none.
-  Result<std::vector<Algorithm>> algorithms_for(const BenchBackend& backend, Kind kind) const {
+  [[nodiscard]] Result<std::vector<Algorithm>> algorithms_for(const BenchBackend& backend,
+                                                              Kind kind) const {
     const std::vector<Algorithm> known = backend.algorithms(kind);
     std::vector<Algorithm> wanted = selection_.algorithms;
     if (wanted.empty()) {

@@ -249,7 +249,8 @@ void add_nccl_options(Args& args, NcclOptions& options) {
   args.integer("-T,--timeout", options.timeout_s, 0, 86400,
                "give up when nothing moved for so many seconds; 0: never");
   args.flag("--processes", options.processes, "nccl: a process for each rank, not one for all");
-  args.flag("--pin,!--no-pin", options.pin, "nccl: keep ranks on processors near their device");
+  args.flag("--pin,!--no-pin", options.pin,
+            "keep ranks on processors of their own, near their device");
   args.flag("--nvls", options.nvls, "nccl: let NCCL use NVLink multicast if it wants to");
   args.text("--nccl", options.nccl_path, "nccl: the libnccl.so.2 to use");
   args.flag("--levels", options.levels,
@@ -280,7 +281,6 @@ std::string asks_for_nccl(const NcclOptions& options) {
   if (options.root != none.root) return "-r";
   if (options.op == "prod") return "-o prod";
   if (options.processes) return "--processes";
-  if (!options.pin) return "--no-pin";
   if (options.nvls) return "--nvls";
   if (!options.nccl_path.empty()) return "--nccl";
   if (!options.event_times.empty()) return "--event-times";

@@ -164,6 +164,7 @@ Result<SweepSelection> select(const Args& args, SweepRequest& request) {
            : request.nccl.op == "avg" ? ReduceOp::avg
                                       : ReduceOp::sum;
   request.recording = {.threads = request.threads,
+                       .pin = request.nccl.pin,
                        .session = session_or(fmt::format("bench-{}", getpid())),
                        .level = recording_level(args.config())};
   request.keep_ns = args.config().duration_ns("session.keep");

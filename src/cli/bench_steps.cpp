@@ -134,6 +134,23 @@ nlohmann::json to_json(const OverlapRow& row) {
           {"hidden", row.hidden()}};
 }
 
+std::vector<OverlapRow> overlap_from_json(const nlohmann::json& list) {
+  std::vector<OverlapRow> rows;
+  for (const nlohmann::json& entry : list) {
+    if (!entry.is_object()) continue;
+    const auto text = [&](const char* name) { return entry.value(name, std::string()); };
+    OverlapRow row{text("operation"), text("algorithm"), text("backend"), text("dtype")};
+    row.bytes = entry.value("bytes", std::uint64_t{0});
+    row.ranks = entry.value("ranks", 0);
+    row.comm_alone_us = entry.value("comm_alone_us", 0.0);
+    row.comm_beside_us = entry.value("comm_beside_us", 0.0);
+    row.compute_alone_us = entry.value("compute_alone_us", 0.0);
+    row.compute_beside_us = entry.value("compute_beside_us", 0.0);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 std::string pivot_text(const std::vector<BenchRow>& rows, PivotBy by) {
   std::vector<std::pair<std::string, std::vector<const BenchRow*>>> groups;
   for (const BenchRow& row : rows) {

@@ -19,6 +19,7 @@ Result<Kind> kind_named(const std::string& operation);         // "sendrecv", to
 Status measure_overlap(const SweepRequest& request, const SweepSelection& selection,
                        const std::function<void(const OverlapRow&)>& on_row);
 nlohmann::json to_json(const OverlapRow& row);
+std::vector<OverlapRow> overlap_from_json(const nlohmann::json& list);
 
 // Sizes down, one column for each number of ranks (or type): time, and busbw below it in brackets.
 enum class PivotBy : std::uint8_t { ranks, dtype };

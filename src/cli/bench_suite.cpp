@@ -17,6 +17,7 @@
 #include "cli/state_dir.hpp"
 #include "suite/case.hpp"
 #include "suite/format.hpp"
+#include "suite/html/matrix.hpp"
 #include "suite/html/page.hpp"
 #include "suite/steps.hpp"
 
@@ -34,13 +35,17 @@ class Suite {
   Suite(const Args& args, const SuiteRequest& request, std::string path, SuiteState state)
       : args_(args), request_(request), path_(std::move(path)), state_(std::move(state)) {}
 
+  static constexpr std::uint64_t kParts = 100;  // of a step, for the bar
+
   // Steps that this machine cannot do are noted as skipped, once and for all.
   Status run(const std::vector<SuiteStep>& steps) {
-    Progress progress("bench suite", steps.size());
+    Progress progress("bench suite", steps.size() * kParts);
+    progress_ = &progress;
     for (std::size_t at = 0; at < steps.size(); ++at) {
       const SuiteStep& step = steps[at];
       if (state_.has(step.name)) continue;
-      progress.update(at);
+      step_at_ = at;
+      advance(0, 1);
       const std::int64_t begin_ns = monotonic_ns();
       const Status done = run_step(step);
       if (!done && done.error().code != ErrorCode::unsupported) return done;
@@ -55,9 +60,15 @@ class Suite {
   SuiteState& state() { return state_; }
 
  private:
+  void advance(std::uint64_t done, std::uint64_t of) const {
+    progress_->update(step_at_ * kParts +
+                      std::min(done, of) * kParts / std::max<std::uint64_t>(of, 1));
+  }
+
   void tell(const SuiteStep& step, std::size_t at, std::size_t of, const Status& done,
             double ns) const {
     if (request_.output.json || request_.output.csv) return;
+    progress_->hide();
     fmt::print("[{:>2}/{}] {:<22} {}\n", at + 1, of, step.name,
                done ? format_duration(ns) : "skipped: " + done.error().message);
     std::fflush(stdout);
@@ -89,7 +100,12 @@ class Suite {
   Status run_sweep_step(const SweepRequest& request, const SweepSelection& selection) {
     ResultSet found;
     found.machine = state_.results.machine;
-    if (Status done = measure(request, selection, {}, found); !done) return done;
+    const std::uint64_t expected = selection.sizes.size() * selection.dtypes.size() *
+                                   selection.ranks.size() *
+                                   (selection.algorithms.empty() ? 5 : selection.algorithms.size());
+    SweepListener listener;
+    listener.on_row = [&](const BenchRow&) { advance(found.rows.size(), expected); };
+    if (Status done = measure(request, selection, listener, found); !done) return done;
     auto& rows = state_.results.rows;
     rows.insert(rows.end(), found.rows.begin(), found.rows.end());
     auto& skipped = state_.results.skipped;
@@ -109,7 +125,10 @@ class Suite {
     Result<std::unique_ptr<BenchBackend>> backend = make_backend(step.backend, {});
     if (!backend) return backend.error();
     nlohmann::json results = nlohmann::json::parse(state_.p2p);
-    for (const P2pCase& test : (*backend)->p2p_cases()) {
+    const auto cases = (*backend)->p2p_cases();
+    std::uint64_t at = 0;
+    for (const P2pCase& test : cases) {
+      advance(at++, cases.size());
       const Result<P2pMatrix> matrix = test.run({.ranks = (*backend)->traits().usual_ranks});
       if (!matrix) return matrix.error();
       results.push_back(to_json(P2pResult{test.name, test.help, step.backend, *matrix}));
@@ -122,6 +141,8 @@ class Suite {
   const SuiteRequest& request_;
   std::string path_;
   SuiteState state_;
+  Progress* progress_ = nullptr;  // while it runs
+  std::size_t step_at_ = 0;
 };
 
 std::string read_text(const std::string& path) {
@@ -156,7 +177,10 @@ Status keep(const SuiteRequest& request, const std::string& directory, SuiteStat
     if (Status written = write_file(request.out, suite_state_text(state)); !written) return written;
   }
   if (!request.output.html.empty()) {
-    if (Status written = write_file(request.output.html, html_page(state.results)); !written)
+    const std::string more =
+        p2p_section(p2p_from_json(nlohmann::json::parse(state.p2p))) +
+        overlap_section(overlap_from_json(nlohmann::json::parse(state.overlap)));
+    if (Status written = write_file(request.output.html, html_page(state.results, more)); !written)
       return written;
   }
   if (request.output.json) fmt::print("{}", suite_state_text(state));

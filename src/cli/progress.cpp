@@ -25,8 +25,12 @@ Progress::Progress(std::string what, std::uint64_t total)
       begin_ns_(now_ns()),
       next_ns_(begin_ns_ + kPatienceNs) {}
 
-Progress::~Progress() {
+Progress::~Progress() { hide(); }
+
+void Progress::hide() {
   if (shown_) fmt::print(stderr, "\r\x1b[K");
+  shown_ = false;
+  next_ns_ = std::min(next_ns_, now_ns());
 }
 
 void Progress::update(std::uint64_t done) {

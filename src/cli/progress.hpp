@@ -14,6 +14,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   void update(std::uint64_t done);
+  void hide();  // until the next update: something else is to be printed
 
  private:
   std::string what_;

@@ -32,25 +32,24 @@ bool has_in_place(Kind kind) {
          kind == Kind::all_gather || kind == Kind::reduce_scatter;
 }
 
-std::optional<Call> call_of(const Case& test, int rank, int ranks, void* input, void* output,
-                            const std::vector<std::size_t>& counts) {
+std::optional<Call> call_of(const Case& test, int rank, int ranks, const CaseBuffers& buffers) {
   if (test.kind == Kind::send && rank > 1) return std::nullopt;
   const Lengths lengths = lengths_of(test, ranks);
   Call call{.kind = test.kind,
-            .input = input,
-            .output = output,
+            .input = buffers.input,
+            .output = buffers.output,
             .count = lengths.count,
             .dtype = test.dtype,
             .op = test.op,
             .algorithm = test.algorithm};
   if (has_root(test.kind)) call.peer = 0;
-  if (test.kind == Kind::gather) call.counts = counts;
+  if (test.kind == Kind::gather) call.counts = buffers.counts;
   if (test.kind == Kind::send) {
     call.kind = rank == 0 ? Kind::send : Kind::recv;
     call.peer = 1 - rank;
   }
   if (!test.in_place) return call;
-  auto* const base = static_cast<std::byte*>(output);
+  auto* const base = static_cast<std::byte*>(buffers.output);
   const std::size_t share = static_cast<std::size_t>(rank) * dtype_bytes(test.dtype);
   call.input = test.kind == Kind::all_gather ? base + share * lengths.input : base;
   if (test.kind == Kind::reduce_scatter) call.output = base + share * lengths.output;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,9 +33,13 @@ Lengths lengths_of(const Case& test, int ranks);
 bool has_in_place(Kind kind);
 
 // The call of one rank; none where it takes no part. In place both point into `output`, which holds
-// the larger side. `counts` lives as long as the call.
-std::optional<Call> call_of(const Case& test, int rank, int ranks, void* input, void* output,
-                            const std::vector<std::size_t>& counts);
+// the larger side. `counts` (of each rank, for gather) lives as long as the call.
+struct CaseBuffers {
+  void* input = nullptr;
+  void* output = nullptr;
+  std::span<const std::size_t> counts = {};
+};
+std::optional<Call> call_of(const Case& test, int rank, int ranks, const CaseBuffers& buffers);
 
 std::string sweep_name(Kind kind);  // "all_reduce", "sendrecv"
 

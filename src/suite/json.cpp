@@ -1,5 +1,6 @@
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -39,7 +40,7 @@ json to_json(const Timing& timing) {
 template <class T>
 T get(const json& object, const char* name, T fallback) {
   const auto found = object.find(name);
-  return found == object.end() || found->is_null() ? fallback : found->get<T>();
+  return found == object.end() || found->is_null() ? std::move(fallback) : found->get<T>();
 }
 
 template <class T>

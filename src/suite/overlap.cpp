@@ -34,7 +34,9 @@ Status measure_case(BenchRank& rank, const OverlapPlan& plan, const Case& test,
   if (!input) return input.error();
   const Result<void*> output = rank.allocate(std::max(lengths.input, lengths.output) * width);
   if (!output) return output.error();
-  const auto call = call_of(test, rank.rank(), rank.ranks(), *input, *output, counts);
+  const auto call = call_of(test, rank.rank(), rank.ranks(), {*input, *output, counts});
+  if (!call)
+    return Error{ErrorCode::unsupported, "overlap of sendrecv takes two ranks, not more (-g 2)"};
   Status fine = rank.fill(*input, std::byte{0}, lengths.input * width);
   if (fine) fine = rank.barrier();
   if (fine) {
@@ -108,7 +110,7 @@ Status run_overlap(BenchBackend& backend, const OverlapPlan& plan,
     }
     return Done{};
   };
-  const Status ran = backend.run(plan.ranks, body, [&] { return !(stuck = !look()); });
+  Status ran = backend.run(plan.ranks, body, [&] { return !(stuck = !look()); });
   look();
   if (stuck) return Error{ErrorCode::timeout, "nothing has moved for too long (-T)"};
   return ran;

@@ -18,7 +18,7 @@ struct OverlapPlan {
 
 // Of one operation and the computation beside it; medians over the rounds of the means over ranks.
 struct OverlapRow {
-  std::string operation, algorithm, backend, dtype;
+  std::string operation = {}, algorithm = {}, backend = {}, dtype = {};
   std::uint64_t bytes = 0;
   int ranks = 0;
   double comm_alone_us = 0, comm_beside_us = 0, compute_alone_us = 0, compute_beside_us = 0;

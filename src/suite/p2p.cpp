@@ -66,15 +66,29 @@ nlohmann::json to_json(const P2pResult& result) {
       cells.push_back(value < 0 ? nlohmann::json(nullptr) : nlohmann::json(value));
     rows.push_back(std::move(cells));
   }
-  return {{"name", result.name},
-          {"backend", result.backend},
-          {"unit", result.matrix.unit},
-          {"rows", result.matrix.rows},
-          {"columns", result.matrix.columns},
-          {"matrix", std::move(rows)},
-          {"sum", result.sum()},
-          {"min", result.least()},
-          {"max", result.most()}};
+  return {{"name", result.name},        {"help", result.help},
+          {"backend", result.backend},  {"unit", result.matrix.unit},
+          {"rows", result.matrix.rows}, {"columns", result.matrix.columns},
+          {"matrix", std::move(rows)},  {"sum", result.sum()},
+          {"min", result.least()},      {"max", result.most()}};
+}
+
+std::vector<P2pResult> p2p_from_json(const nlohmann::json& list) {
+  std::vector<P2pResult> results;
+  for (const nlohmann::json& entry : list) {
+    if (!entry.is_object() || !entry.contains("matrix") || !entry["matrix"].is_array()) continue;
+    const auto text = [&](const char* name) { return entry.value(name, std::string()); };
+    P2pResult result{text("name"), text("help"), text("backend"), {}};
+    result.matrix = {
+        .unit = text("unit"), .rows = text("rows"), .columns = text("columns"), .cells = {}};
+    for (const nlohmann::json& row : entry["matrix"]) {
+      std::vector<double>& cells = result.matrix.cells.emplace_back();
+      for (const nlohmann::json& cell : row)
+        cells.push_back(cell.is_number() ? cell.get<double>() : -1);
+    }
+    results.push_back(std::move(result));
+  }
+  return results;
 }
 
 }  // namespace peerscope

@@ -20,5 +20,7 @@ struct P2pResult {
 
 std::string p2p_text(const P2pResult& result);
 nlohmann::json to_json(const P2pResult& result);  // cells that were not measured are null
+// Of a list of these; what is none is left out.
+std::vector<P2pResult> p2p_from_json(const nlohmann::json& list);
 
 }  // namespace peerscope

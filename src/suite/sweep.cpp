@@ -49,7 +49,8 @@ class Follower {
   [[nodiscard]] Timing timing(std::size_t at) const {
     const Lengths lengths = lengths_of(places_[at], plan_.ranks);
     const Batching batching = batching_of(places_[at], plan_, backend_.traits().asynchronous);
-    const auto samples = static_cast<std::size_t>(plan_.rounds * batching.samples);
+    const auto samples =
+        static_cast<std::size_t>(plan_.rounds) * static_cast<std::size_t>(batching.samples);
     Timing timing = timing_of(batching.slowest ? board_.slowest_host_us(at, samples)
                                                : board_.mean_host_us(at, samples));
     if (const auto device = median_of(board_.slowest_device_us(at, samples)))
@@ -104,7 +105,7 @@ Status run_sweep(BenchBackend& backend, const SweepPlan& plan,
   if (!board) return board.error();
   Follower follower(backend, plan, places, *board, on_row);
   bool stuck = false;
-  const Status ran = backend.run(
+  Status ran = backend.run(
       plan.ranks,
       [&](BenchRank& rank) { return measure_places(rank, plan, places, asynchronous, *board); },
       [&] { return !(stuck = !follower.look()); });

@@ -98,14 +98,14 @@ class Group {
   [[nodiscard]] std::size_t output_bytes() const {
     return std::max(lengths_.input, lengths_.output) * width_;
   }
-  std::optional<Call> call(std::size_t i) const {
-    return call_of(places_[i], rank_.rank(), rank_.ranks(), input_, output_, counts_);
+  [[nodiscard]] std::optional<Call> call(std::size_t i) const {
+    return call_of(places_[i], rank_.rank(), rank_.ranks(), {input_, output_, counts_});
   }
-  void* input_of(std::size_t i) const {
+  [[nodiscard]] void* input_of(std::size_t i) const {
     const auto made = call(i);
     return made && made->input ? const_cast<void*>(made->input) : input_;
   }
-  void* output_of(std::size_t i) const {
+  [[nodiscard]] void* output_of(std::size_t i) const {
     const auto made = call(i);
     return made && made->output ? made->output : output_;
   }

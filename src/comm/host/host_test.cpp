@@ -2,6 +2,7 @@
 #include "comm/host/host.hpp"
 
 #include <atomic>
+#include <fstream>
 #include <numeric>
 #include <vector>
 
@@ -123,6 +124,28 @@ TEST(Barrier, LetsNobodyPassBeforeTheLastHasCome) {
       }
     });
   }
+}
+
+// The other rank names the algorithm: they would disagree if the file did not count.
+TEST(Host, TakesTheAlgorithmThatWasMeasuredHere) {
+  const std::string path = testing::TempDir() + "/tuned.json";
+  std::ofstream(path)
+      << R"({"version": 1, "choices": [{"backend": "host", "operation": "all_reduce",
+    "ranks": 2, "bytes": 8, "algorithm": "binary_tree"}, {"backend": "host", "operation":
+    "all_gather", "ranks": 2, "bytes": 8, "algorithm": "two_shot"}]})";
+  run_ranks({.name = "tuned", .ranks = 2, .tuning_file = path}, [](Communicator& comm) {
+    std::vector<float> data(2), out(2);
+    const bool names = comm.rank() == 1;
+    EXPECT_EQ(text_of(comm.all_reduce({data.data(), 2, Dtype::f32}, data.data(), ReduceOp::sum,
+                                      names ? Algorithm::binary_tree : Algorithm::unknown)),
+              "ok");
+    EXPECT_EQ(text_of(comm.all_gather({data.data(), 1, Dtype::f32}, out.data())), "ok")
+        << "an algorithm that the operation does not have is left alone";
+  });
+  const auto missing =
+      HostWorld::create({.name = "x", .ranks = 1, .tuning_file = "/nowhere/t.json"})->open(0);
+  ASSERT_FALSE(missing);
+  EXPECT_THAT(missing.error().message, HasSubstr("/nowhere/t.json cannot be read"));
 }
 
 TEST(Host, RecordsEveryOperationOnce) {

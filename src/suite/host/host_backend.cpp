@@ -41,7 +41,7 @@ class HostBackend final : public BenchBackend {
   [[nodiscard]] std::span<const P2pCase> p2p_cases() const override { return host_p2p_cases(); }
 
   Ceiling ceiling() override {
-    return {.backend = "host", .text = "memcpy by one processor", .gbs = host_memcpy_gbs()};
+    return {.backend = "host", .text = "memory: memcpy by one processor", .gbs = host_memcpy_gbs()};
   }
 
   Status run(int ranks, const Body& body, const Watch& watch) override {
@@ -67,11 +67,12 @@ class HostBackend final : public BenchBackend {
   }
 
  private:
-  static Status rank_main(const HostWorld& world, int rank, const Body& body,
-                          pscope_session* session) {
+  Status rank_main(const HostWorld& world, int rank, const Body& body,
+                   pscope_session* session) const {
     Result<std::unique_ptr<Communicator>> comm = world.open(rank, session);
     if (!comm) return comm.error();
     HostRank as_rank(**comm);
+    if (options_.pin) as_rank.pin();
     return body(as_rank);
   }
 

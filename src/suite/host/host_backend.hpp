@@ -9,6 +9,7 @@ namespace peerscope {
 
 struct HostBackendOptions {
   bool threads = false;
+  bool pin = true;           // each rank to a processor of its own, where there are enough
   std::string session = {};  // operations are recorded under it; empty: nothing is
   Level level = Level::detailed;
   std::string tuning_file = {};  // see HostOptions

@@ -80,7 +80,10 @@ Result<OverlapTime> HostRank::overlap(const Call& call, int count) {
   if (Status met = comm_.barrier(); !met) return met.error();
   out.compute_alone_ns = time_of_compute(turns);
   if (Status met = comm_.barrier(); !met) return met.error();
-  std::thread beside([&] { out.compute_beside_ns = time_of_compute(turns); });
+  std::thread beside([&] {
+    unpin(allowed_);
+    out.compute_beside_ns = time_of_compute(turns);
+  });
   Result<BatchTime> both = run(call, count, false);
   beside.join();
   if (!both) return both.error();

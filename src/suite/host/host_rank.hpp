@@ -6,12 +6,19 @@
 
 #include "comm/communicator.hpp"
 #include "suite/backend.hpp"
+#include "suite/host/pin.hpp"
 
 namespace peerscope {
 
 class HostRank final : public BenchRank {
  public:
-  explicit HostRank(Communicator& comm) : comm_(comm) {}
+  explicit HostRank(Communicator& comm) : comm_(comm), allowed_(allowed_processors()) {}
+
+  // Where this machine has a processor for each rank. The communicator is open by now, and has seen
+  // how many processors there are.
+  void pin() const {
+    if (CPU_COUNT(&allowed_) >= comm_.ranks()) pin_rank(comm_.rank(), allowed_);
+  }
 
   [[nodiscard]] int rank() const override { return comm_.rank(); }
   [[nodiscard]] int ranks() const override { return comm_.ranks(); }
@@ -29,6 +36,7 @@ class HostRank final : public BenchRank {
     void operator()(void* memory) const;
   };
   Communicator& comm_;
+  cpu_set_t allowed_;  // before it was pinned
   std::map<void*, std::unique_ptr<void, Free>> blocks_;
 };
 

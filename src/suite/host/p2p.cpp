@@ -9,11 +9,11 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include "analyze/stats/robust.hpp"
 #include "record/ticks.hpp"
 #include "suite/element.hpp"
+#include "suite/host/pin.hpp"
 
 namespace peerscope {
 namespace {
@@ -22,21 +22,6 @@ constexpr std::size_t kLine = 64;
 constexpr std::size_t kHops = 1 << 20;
 
 double now_ns() { return static_cast<double>(clock_ns(CLOCK_MONOTONIC)); }
-
-// Each rank on a processor of its own, as far as there are enough.
-void pin(int rank) {
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
-  int skip = rank % std::max(1, CPU_COUNT(&allowed));
-  for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &allowed) || skip-- > 0) continue;
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    sched_setaffinity(0, sizeof one, &one);
-    return;
-  }
-}
 
 struct Free {
   void operator()(std::byte* memory) const { std::free(memory); }
@@ -54,7 +39,7 @@ class Memories {
     std::vector<std::jthread> threads;
     for (int rank = 0; rank < options.ranks; ++rank) {
       threads.emplace_back([&out, rank] {
-        pin(rank);
+        pin_rank(rank);
         for (auto* side : {&out.given_, &out.taken_}) {
           auto* memory = static_cast<std::byte*>(std::aligned_alloc(4096, out.bytes_));
           if (memory != nullptr) std::memset(memory, rank + 1, out.bytes_);
@@ -102,7 +87,7 @@ double measure(const Memories& memories, const std::vector<Copy>& copies, int sa
   for (std::size_t i = 0; i < copies.size(); ++i) {
     threads.emplace_back([&, i] {
       const Copy copy = copies[i];
-      pin(copy.by);
+      pin_rank(copy.by);
       for (int sample = -1; sample < samples; ++sample) {
         start.arrive_and_wait();
         std::memcpy(memories.taken(copy.to) + copy.part * bytes,
@@ -199,7 +184,7 @@ void make_cycle(std::byte* memory, std::size_t lines) {
     std::swap(order[i], order[static_cast<std::size_t>(random_at(kLine, i) % i)]);
   for (std::size_t i = 0; i < lines; ++i) {
     void* const next = memory + order[i] * kLine;
-    std::memcpy(memory + i * kLine, &next, sizeof next);
+    std::memcpy(memory + i * kLine, static_cast<const void*>(&next), sizeof next);
   }
 }
 
@@ -208,7 +193,8 @@ double chase(const std::byte* memory, int samples) {
   const void* at = memory;
   for (int sample = 0; sample < samples; ++sample) {
     const double begin = now_ns();
-    for (std::size_t hop = 0; hop < kHops; ++hop) std::memcpy(&at, at, sizeof at);
+    for (std::size_t hop = 0; hop < kHops; ++hop)
+      std::memcpy(static_cast<void*>(&at), at, sizeof at);
     ns.push_back((now_ns() - begin) / kHops);
   }
   return at == nullptr ? 0 : median_of(ns).value_or(0);
@@ -222,7 +208,7 @@ Result<P2pMatrix> latency(const P2pOptions& options) {
     make_cycle(memories->given(owner), memories->bytes() / kLine);
     for (int reader = 0; reader < options.ranks; ++reader) {
       std::jthread([&] {
-        pin(reader);
+        pin_rank(reader);
         cell(matrix, reader, owner) = chase(memories->given(owner), options.samples);
       });
     }

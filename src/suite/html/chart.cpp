@@ -56,7 +56,7 @@ class Plot {
     }
   }
 
-  std::string draw() const {
+  [[nodiscard]] std::string draw() const {
     return fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">", kWidth,
                        kHeight, escaped(chart_.title)) +
            fmt::format("<text class=\"title\" x=\"{}\" y=\"14\">{}</text>", kLeft,
@@ -69,17 +69,17 @@ class Plot {
     x_.add(point.x);
     y_.add(point.y);
   }
-  double px(double x) const {
+  [[nodiscard]] double px(double x) const {
     return kLeft + (kWidth - kLeft - kRight) * std::log(x / x_.low) / std::log(x_.high / x_.low);
   }
-  double py(double y) const {
+  [[nodiscard]] double py(double y) const {
     const double share = chart_.log_y
                              ? std::log(std::max(y, y_.low) / y_.low) / std::log(y_.high / y_.low)
                              : (y - y_.low) / (y_.high - y_.low);
     return kHeight - kBottom - (kHeight - kTop - kBottom) * share;
   }
 
-  std::string grid_x() const {
+  [[nodiscard]] std::string grid_x() const {
     std::string out;
     const double first = std::ceil(std::log2(x_.low)), last = std::floor(std::log2(x_.high));
     const double step = std::max(1.0, std::ceil((last - first) / 9));
@@ -95,14 +95,14 @@ class Plot {
     return out;
   }
 
-  std::string line_y(double y) const {
+  [[nodiscard]] std::string line_y(double y) const {
     return fmt::format(
         "<line class=\"grid\" x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\"/>"
         "<text class=\"tick\" text-anchor=\"end\" x=\"{3}\" y=\"{4:.1f}\">{5}</text>",
         kLeft, kWidth - kRight, py(y), kLeft - 6, py(y) + 4, figure(y));
   }
 
-  std::string grid_y() const {
+  [[nodiscard]] std::string grid_y() const {
     std::string out =
         fmt::format("<text class=\"tick\" text-anchor=\"end\" x=\"{}\" y=\"14\">{}</text>",
                     kLeft - 6, escaped(chart_.unit));
@@ -112,7 +112,7 @@ class Plot {
     return out;
   }
 
-  std::string marks() const {
+  [[nodiscard]] std::string marks() const {
     std::string out;
     double row = 0;
     for (const ChartMark& mark : chart_.marks) {
@@ -128,14 +128,14 @@ class Plot {
     return out;
   }
 
-  std::string path(const std::vector<ChartPoint>& points) const {
+  [[nodiscard]] std::string path(const std::vector<ChartPoint>& points) const {
     std::string out;
     for (const ChartPoint& point : points)
       out += fmt::format("{}{:.1f} {:.1f}", out.empty() ? "M" : "L", px(point.x), py(point.y));
     return out;
   }
 
-  std::string roof() const {
+  [[nodiscard]] std::string roof() const {
     if (chart_.roof.empty()) return {};
     const ChartPoint& last = chart_.roof.back();
     return fmt::format(
@@ -144,7 +144,7 @@ class Plot {
         path(chart_.roof), px(last.x), py(last.y) - 5, escaped(chart_.roof_text));
   }
 
-  std::string lines() const {
+  [[nodiscard]] std::string lines() const {
     std::string out;
     for (const ChartSeries& series : chart_.series) {
       const int style = series.style % kChartStyles;

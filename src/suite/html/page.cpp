@@ -149,7 +149,7 @@ std::string header(const ResultSet& set) {
 
 }  // namespace
 
-std::string html_page(const ResultSet& set) {
+std::string html_page(const ResultSet& set, const std::string& more) {
   const std::vector<CurveSet> sets = curve_sets(set.rows);
   Styles styles;
   for (const CurveSet& curves : sets) {
@@ -163,12 +163,15 @@ std::string html_page(const ResultSet& set) {
       escaped(set.created), kReportStyle);
   out += header(set);
   for (const CurveSet& curves : sets) out += section(curves, set, styles);
-  if (sets.empty()) out += "<p class=\"soft\">Nothing was measured.</p>";
+  out += more;
+  if (sets.empty() && more.empty()) out += "<p class=\"soft\">Nothing was measured.</p>";
   return out +
          "<footer>Time: median of the samples; the interval is of the median, by bootstrap. GB/s "
-         "is "
-         "10⁹ bytes per second; busbw as nccl-tests defines it. The roofline: what the least time "
-         "and the link allow. Dotted: where the fastest changes.</footer>\n</main></body></html>\n";
+         "is 10⁹ "
+         "bytes per second; busbw as nccl-tests defines it. The roofline: what the least time and "
+         "the "
+         "link allow; what stays in caches may be above it. Dotted: where the fastest "
+         "changes.</footer>\n</main></body></html>\n";
 }
 
 }  // namespace peerscope

@@ -7,6 +7,7 @@
 
 namespace peerscope {
 
-std::string html_page(const ResultSet& set);
+// `more`: further sections, as HTML (matrix.hpp).
+std::string html_page(const ResultSet& set, const std::string& more = {});
 
 }  // namespace peerscope

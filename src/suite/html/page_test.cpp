@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "suite/html/chart.hpp"
+#include "suite/html/matrix.hpp"
 
 namespace peerscope {
 namespace {
@@ -36,6 +37,21 @@ TEST(Page, HasChartsCrossoversAndTheRoof) {
   EXPECT_THAT(page, HasSubstr("All 40 elements that were checked are right"));
   for (const char* outside : {"http:", "https:", "src=", "@import", "<script", "nan", "inf\""})
     EXPECT_THAT(page, Not(HasSubstr(outside)));
+}
+
+TEST(Page, ShowsMatricesAndOverlap) {
+  P2pResult result{"copy",
+                   "from <a> to b",
+                   "host",
+                   {.unit = "GB/s", .rows = "from", .columns = "to", .cells = {{-1, 5}, {10, -1}}}};
+  const std::string section = p2p_section(std::vector<P2pResult>{result});
+  EXPECT_THAT(section, HasSubstr("from &lt;a&gt; to b"));
+  EXPECT_THAT(section, HasSubstr("50%,transparent)\">10</td>"));
+  EXPECT_EQ(p2p_section({}), "");
+  const OverlapRow row{
+      .operation = "all_reduce", .bytes = 8, .comm_alone_us = 4, .comm_beside_us = 6};
+  EXPECT_THAT(overlap_section(std::vector<OverlapRow>{row}), HasSubstr("× 1.50"));
+  EXPECT_THAT(html_page({}, section), Not(HasSubstr("Nothing was measured")));
 }
 
 TEST(Page, SaysWhatIsWrongAndEscapes) {

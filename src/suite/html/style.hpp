@@ -36,6 +36,10 @@ details{margin-top:14px}summary{cursor:pointer;color:var(--accent)}
 table{border-collapse:collapse;font-size:13px;margin-top:8px}
 th,td{padding:3px 14px 3px 0;text-align:right;white-space:nowrap;border-bottom:1px solid var(--rule)}
 th{color:var(--soft);font-weight:500}th.l,td.l{text-align:left}
+figure{margin:0}figcaption{font-weight:600;font-size:13px}figcaption .soft{display:block;font-weight:400}
+.matrices{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,300px),1fr));gap:24px 32px;margin-top:12px}
+table.matrix{border-collapse:separate;border-spacing:2px}.matrix td{padding:5px 10px;border:0;border-radius:4px;min-width:56px}
+.matrix th{border:0;padding:2px 8px}.matrix .none{color:var(--soft)}figure p{font-size:12px}
 footer{margin-top:56px;border-top:1px solid var(--rule);padding-top:14px;font-size:13px;color:var(--soft)}
 )css";
 
