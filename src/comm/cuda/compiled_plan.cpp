@@ -8,7 +8,7 @@ namespace peerscope::cuda {
 namespace {
 
 constexpr std::uint64_t kLineBytes = 12;  // of data, in a line of 16
-constexpr std::uint64_t kLeastChunk = 8 << 10;
+constexpr std::uint64_t kLeastChunk = 16 << 10;
 constexpr std::uint64_t kBytesPerBlock =
     8 << 10;  // below it one more block costs more than it brings
 
@@ -87,14 +87,15 @@ Shape low_latency_shape(const Layout& layout, std::uint64_t bytes) {
 }
 
 Shape plan_shape(const Layout& layout, std::uint64_t bytes) {
-  const std::uint64_t blocks = std::clamp<std::uint64_t>(bytes / kBytesPerBlock, 1, layout.blocks);
+  const std::uint64_t blocks =
+      std::clamp<std::uint64_t>(bytes / kBytesPerBlock, 1, layout.plan_blocks);
   return {static_cast<std::uint32_t>(blocks), kPlanThreads};
 }
 
 std::uint32_t chunk_for(const Layout& layout, std::uint64_t bytes, std::uint32_t blocks) {
-  const std::uint64_t quarter = align_up(bytes / blocks / 4, 128);
+  const std::uint64_t half = align_up(bytes / blocks / 2, 128);
   return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(
-      quarter, std::min<std::uint64_t>(kLeastChunk, layout.chunk_bytes), layout.chunk_bytes));
+      half, std::min<std::uint64_t>(kLeastChunk, layout.chunk_bytes), layout.chunk_bytes));
 }
 
 void fill(PlanArguments& out, const Call& call, int rank, int ranks) {

@@ -26,8 +26,6 @@ constexpr CostModel kNvlink{.hop_ns = 1'500,
 // Up to here the multiprocessors are faster than a copy engine, which takes longer to begin.
 constexpr std::uint64_t kCopyByKernel = 256 << 10;
 constexpr std::size_t kPlanBytes = 1 << 20;
-// Blocks of a plan's kernel on a multiprocessor: all must run at once, and one may be two halves.
-constexpr std::ptrdiff_t kBlocksTogether = 4;
 
 pscope_op op_of(const Operation& operation, bool low_latency) {
   const Call& call = operation.call;
@@ -138,8 +136,9 @@ Status CudaCommunicator::meet(Communicator& bootstrap) {
                        }));
   }
   shares_gpu_ = sharing > 1;
-  layout_ = cuda::make_layout(ranks(), options_.pool_bytes,
-                              static_cast<int>(multiprocessors * kBlocksTogether / 2 / sharing));
+  // A block of 512 threads with up to 128 registers has a multiprocessor for itself.
+  layout_ =
+      cuda::make_layout(ranks(), options_.pool_bytes, static_cast<int>(multiprocessors / sharing));
   return Done{};
 }
 

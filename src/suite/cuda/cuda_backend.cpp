@@ -102,8 +102,6 @@ class CudaBackend final : public BenchBackend {
                      .device = rank % driver->device_count(),
                      .session = session,
                      .tuning_file = options_.tuning_file};
-    if (const char* most = std::getenv("PSCOPE_TEST_LL"); most != nullptr)
-      cuda.low_latency_most = std::strtoull(most, nullptr, 10);
     Result<std::unique_ptr<CudaCommunicator>> comm =
         CudaCommunicator::open(*driver, cuda, std::move(*bootstrap));
     if (!comm) return comm.error();

@@ -5,7 +5,7 @@
 using namespace peerscope::cuda;  // NOLINT(google-build-using-namespace): the kernels are made of it
 
 #define PSCOPE_KERNELS(type, Type, op, Op)                                                         \
-  extern "C" __global__ void __launch_bounds__(kPlanThreads, 4) \
+  extern "C" __global__ void __launch_bounds__(kPlanThreads, 1) \
       peerscope_plan_##type##_##op(const __grid_constant__ PlanArguments arguments) {              \
     run_plan<Type, Op>(arguments, Block::mine());                                                  \
   }                                                                                                \

@@ -13,8 +13,9 @@
 namespace peerscope::cuda {
 
 inline constexpr int kMostRanks = 64;
-inline constexpr int kMostBlocks = 256;
-inline constexpr int kWarpsPerBlock = 16;  // at most, of low-latency operations
+inline constexpr int kMostBlocks = 256;     // of a kernel of low-latency operations
+inline constexpr int kMostPlanBlocks = 64;  // of one that follows a plan; twice as many with halves
+inline constexpr int kWarpsPerBlock = 16;   // at most, of low-latency operations
 inline constexpr int kPlanThreads =
     128;  // four blocks on a multiprocessor: while one waits for its stores, others store
 inline constexpr int kLanes = 32;
@@ -63,7 +64,7 @@ struct alignas(16) Stamp {
 
 // Where things are in a region, for a number of ranks.
 struct Layout {
-  std::uint32_t ranks, blocks, slots, chunk_bytes, lines_per_warp;
+  std::uint32_t ranks, blocks, plan_blocks, slots, chunk_bytes, lines_per_warp;
   std::uint64_t states, posted, consumed, headers, stamps, lines, chunks, pool, total;
 };
 
@@ -105,25 +106,31 @@ constexpr std::uint64_t align_up(std::uint64_t value, std::uint64_t to) {
   return (value + to - 1) / to * to;
 }
 
-// `most_blocks`: that one rank's kernels may have, where GPUs are shared.
-constexpr Layout make_layout(int ranks, std::uint64_t pool_bytes, int most_blocks = kMostBlocks) {
+// `together`: how many blocks of a plan's kernel may run at once on a rank's share of its GPU: all must, and one may be two halves.
+constexpr Layout make_layout(int ranks, std::uint64_t pool_bytes,
+                             int together = 2 * kMostPlanBlocks) {
+  const auto least = [](int a, int b) { return a < b ? a : b; };
+  const auto at_least_one = [](int n) { return static_cast<std::uint32_t>(n < 1 ? 1 : n); };
   Layout l{};
   l.ranks = static_cast<std::uint32_t>(ranks);
-  const int wanted = ranks <= 8 ? kMostBlocks : kMostBlocks / 8;
-  l.blocks = static_cast<std::uint32_t>(wanted < most_blocks ? wanted
-                                        : most_blocks < 1    ? 1
-                                                             : most_blocks);
+  l.plan_blocks =
+      at_least_one(least(ranks <= 8 ? kMostPlanBlocks : kMostPlanBlocks / 4, together / 2));
+  l.blocks = at_least_one(least(ranks <= 8 ? kMostBlocks : kMostBlocks / 8, 2 * together));
   l.slots = 4;
-  l.chunk_bytes = 16 << 10;
+  // A fence for each chunk costs some 2 us in which its block sends nothing: the larger, the fewer.
+  l.chunk_bytes = ranks <= 2 ? 256 << 10 : ranks <= 4 ? 128 << 10 : 32 << 10;
   l.lines_per_warp = (ranks <= 4 ? 2 : 1) * kLanes;
-  const std::uint64_t channels = std::uint64_t{l.blocks} * l.ranks;
+  const std::uint64_t channels = std::uint64_t{l.plan_blocks} * l.ranks;
+  const std::uint64_t states = l.blocks > l.plan_blocks ? l.blocks : l.plan_blocks;
   l.states = align_up(sizeof(Control), 256);
-  l.posted = align_up(l.states + l.blocks * sizeof(BlockState), 256);
+  l.posted = align_up(l.states + states * sizeof(BlockState), 256);
   l.consumed = l.posted + channels * kFlagBytes;
   l.headers = l.consumed + channels * kFlagBytes;
   l.stamps = align_up(l.headers + channels * l.slots * 16, 256);
   l.lines = l.stamps + 2 * kStamps * sizeof(Stamp);
-  l.chunks = align_up(l.lines + 2 * channels * kWarpsPerBlock * l.lines_per_warp * 16, 4096);
+  l.chunks = align_up(
+      l.lines + 2 * std::uint64_t{l.blocks} * l.ranks * kWarpsPerBlock * l.lines_per_warp * 16,
+      4096);
   l.pool = align_up(l.chunks + channels * l.slots * l.chunk_bytes, 4096);
   l.total = l.pool + pool_bytes;
   return l;
