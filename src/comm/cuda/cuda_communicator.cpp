@@ -81,7 +81,7 @@ Result<std::unique_ptr<CudaCommunicator>> CudaCommunicator::open(
   auto opened = [&]() -> Result<std::unique_ptr<CudaCommunicator>> {
     Result<CudaDevice> device = CudaDevice::open(driver, options.device);
     if (!device) return device.error();
-    Result<cuda::Kernels> kernels = cuda::Kernels::load(*device);
+    Result<cuda::Kernels> kernels = cuda::Kernels::load(*device, options.kernels);
     if (!kernels) return kernels.error();
     Identity identity{.id = options.id,
                       .name = options.name,
@@ -316,7 +316,7 @@ Status CudaCommunicator::enqueue(const Call& call, CudaStreamHandle stream) {
 Status CudaCommunicator::launch(const Operation& operation, CudaStreamHandle stream) {
   if (Status ok = device_.make_current(); !ok) return ok;
   const Call& call = operation.call;
-  if (call.kind == Kind::copy || call.kind == Kind::get) return copy(operation, stream);
+  if (call.kind == Kind::copy || call.kind == Kind::get) return move_one_sided(operation, stream);
   const bool small = is_low_latency(call, operation.bytes);
   cuda::PlanArguments arguments;
   arguments.common = template_;
@@ -355,7 +355,7 @@ Status CudaCommunicator::launch_kernel(CudaFunction function, const cuda::Shape&
                        "cuLaunchKernelEx");
 }
 
-Status CudaCommunicator::copy(const Operation& operation, CudaStreamHandle stream) {
+Status CudaCommunicator::move_one_sided(const Operation& operation, CudaStreamHandle stream) {
   const Call& call = operation.call;
   if (operation.bytes == 0) return Done{};
   const auto remote =

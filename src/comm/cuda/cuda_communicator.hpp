@@ -26,7 +26,8 @@ struct CudaOptions {
   std::size_t pool_bytes = std::size_t{16}
                            << 20;     // of this rank's registered memory; the same on all ranks
   pscope_session* session = nullptr;  // may be null: nothing is recorded
-  std::string tuning_file = {};       // of `peerscope bench tune`; empty: the cost model chooses
+  std::span<const std::byte> kernels = cuda::kernels_image();
+  std::string tuning_file = {};  // of `peerscope bench tune`; empty: the cost model chooses
   std::uint64_t low_latency_most =
       UINT64_MAX;  // bytes up to which small all_reduces go in one hop with flags; capped
 };
@@ -77,7 +78,7 @@ class CudaCommunicator final : public Communicator {
   Status launch(const Operation& operation, CudaStreamHandle stream);
   Status launch_kernel(CudaFunction function, const cuda::Shape& shape, void* arguments,
                        CudaStreamHandle stream, bool early);
-  Status copy(const Operation& operation, CudaStreamHandle stream);
+  Status move_one_sided(const Operation& operation, CudaStreamHandle stream);
   [[nodiscard]] bool is_low_latency(const Call& call, std::uint64_t bytes) const;
   Status look_for_failure();
   Error explain() const;

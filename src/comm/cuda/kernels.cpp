@@ -51,8 +51,8 @@ std::span<const std::byte> kernels_image() {
 #endif
 }
 
-Result<Kernels> Kernels::load(const CudaDevice& device) {
-  if (kernels_image().empty())
+Result<Kernels> Kernels::load(const CudaDevice& device, std::span<const std::byte> image) {
+  if (image.empty())
     return Error{ErrorCode::unsupported,
                  "this peerscope was built without CUDA's compiler (nvcc), so it has no kernels; "
                  "build it where nvcc is"};
@@ -60,8 +60,8 @@ Result<Kernels> Kernels::load(const CudaDevice& device) {
   if (!f) return f.error();
   Kernels kernels;
   kernels.f_ = *f;
-  if (Status ok = device.check((*f)->cuModuleLoadData(&kernels.module_, kernels_image().data()),
-                               "cuModuleLoadData");
+  if (Status ok =
+          device.check((*f)->cuModuleLoadData(&kernels.module_, image.data()), "cuModuleLoadData");
       !ok)
     return Error{ErrorCode::unsupported,
                  fmt::format("the kernels do not run on this GPU: {}", ok.error().message)};

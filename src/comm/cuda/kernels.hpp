@@ -17,7 +17,8 @@ enum class Family : std::uint8_t { plan, low_latency };
 class Kernels {
  public:
   // For the device that is current.
-  static Result<Kernels> load(const CudaDevice& device);
+  static Result<Kernels> load(const CudaDevice& device,
+                              std::span<const std::byte> image = kernels_image());
   Kernels(Kernels&& other) noexcept;
   Kernels& operator=(Kernels&&) = delete;
   ~Kernels();

@@ -39,7 +39,6 @@ Result<PeerFunctions> bind_all() {
   library->bind("cuMemHostGetDevicePointer_v2", f.cuMemHostGetDevicePointer);
   library->bind("cuMemcpyAsync", f.cuMemcpyAsync);
   library->bind("cuMemcpyDtoHAsync_v2", f.cuMemcpyDtoHAsync);
-  library->bind("cuStreamIsCapturing", f.cuStreamIsCapturing);
   library->bind("cuGraphUpload", f.cuGraphUpload);
   library->bind("cuStreamSynchronize", f.cuStreamSynchronize);
   library->bind("cuThreadExchangeStreamCaptureMode", f.cuThreadExchangeStreamCaptureMode);

@@ -80,7 +80,6 @@ struct PeerFunctions {
   CudaResult (*cuMemcpyDtoHAsync)(void* to, CudaPointer from, std::size_t bytes,
                                   CudaStreamHandle stream) = nullptr;
   CudaResult (*cuStreamSynchronize)(CudaStreamHandle stream) = nullptr;
-  CudaResult (*cuStreamIsCapturing)(CudaStreamHandle stream, int* status) = nullptr;
   CudaResult (*cuGraphUpload)(CudaGraphExecHandle exec, CudaStreamHandle stream) = nullptr;
   CudaResult (*cuThreadExchangeStreamCaptureMode)(int* mode) = nullptr;
 };

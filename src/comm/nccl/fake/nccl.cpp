@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "comm/half.hpp"
-#include "comm/nccl/fake/stream.hpp"
+#include "comm/cuda/fake/stream.hpp"
 #include "comm/nccl/nccl_abi.hpp"
 #include "record/ticks.hpp"
 

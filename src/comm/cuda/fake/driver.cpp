@@ -8,10 +8,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <mutex>
 #include <string_view>
 #include <vector>
 
-#include "comm/nccl/fake/stream.hpp"
+#include "comm/cuda/fake/stream.hpp"
 #include "record/ticks.hpp"
 
 // NOLINTBEGIN(readability-identifier-naming,readability-function-size): names and arguments are theirs
@@ -30,9 +31,10 @@ constexpr CudaResult kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201,
 
 struct Driver {
   char contexts[64] = {};  // their addresses are the contexts
-  CudaContext current = nullptr;
+  std::mutex mutex;
   std::map<CudaPointer, std::size_t> memory;
 };
+thread_local CudaContext t_current = nullptr;
 
 Driver& driver() {
   static Driver all;
@@ -49,7 +51,14 @@ CudaResult code_of(const char* call) {
   return text != nullptr && std::string_view(text) == call ? kLaunchFailure : kCudaSuccess;
 }
 
+void set_memory(CudaPointer at, std::size_t bytes) {  // 0: no more
+  const std::lock_guard lock(driver().mutex);
+  if (bytes > 0) driver().memory[at] = bytes;
+  if (bytes == 0) driver().memory.erase(at);
+}
+
 bool inside(CudaPointer at, std::size_t bytes) {
+  const std::lock_guard lock(driver().mutex);
   auto after = driver().memory.upper_bound(at);
   if (after == driver().memory.begin()) return false;
   --after;
@@ -80,6 +89,8 @@ extern "C" __attribute__((visibility("default"))) void pscope_fake_enqueue(
     work();
   }
 }
+
+extern "C" void pscope_fake_add_memory(CudaPointer at, std::size_t bytes) { set_memory(at, bytes); }
 
 FAKE cuInit(unsigned) { return devices() == 0 ? kCudaNoDevice : code_of("cuInit"); }
 FAKE cuDriverGetVersion(int* version) {
@@ -116,27 +127,29 @@ FAKE cuDevicePrimaryCtxRetain(CudaContext* context, CudaDeviceHandle device) {
 }
 FAKE cuDevicePrimaryCtxRelease_v2(CudaDeviceHandle) { return kCudaSuccess; }
 FAKE cuCtxSetCurrent(CudaContext context) {
-  driver().current = context;
+  t_current = context;
   return kCudaSuccess;
 }
 FAKE cuCtxGetDevice(CudaDeviceHandle* device) {  // as NCCL asks it
-  if (driver().current == nullptr) return kInvalidContext;
-  *device = static_cast<int>(reinterpret_cast<char*>(driver().current) - driver().contexts);
+  if (t_current == nullptr) return kInvalidContext;
+  *device = static_cast<int>(reinterpret_cast<char*>(t_current) - driver().contexts);
   return kCudaSuccess;
 }
-FAKE cuCtxSynchronize() { return driver().current != nullptr ? kCudaSuccess : kInvalidContext; }
+FAKE cuCtxSynchronize() { return t_current != nullptr ? kCudaSuccess : kInvalidContext; }
 FAKE cuMemAlloc_v2(CudaPointer* memory, std::size_t bytes) {
   FAIL_IF_ASKED("cuMemAlloc");
-  if (driver().current == nullptr) return kInvalidContext;
+  if (t_current == nullptr) return kInvalidContext;
   void* got = bytes > 0 ? std::malloc(bytes) : nullptr;
   if (got == nullptr) return kOutOfMemory;
   *memory = reinterpret_cast<CudaPointer>(got);
-  driver().memory[*memory] = bytes;
+  set_memory(*memory, bytes);
   return kCudaSuccess;
 }
 FAKE cuMemFree_v2(CudaPointer memory) {
+  if (!inside(memory, 1)) return kInvalidValue;
+  set_memory(memory, 0);
   std::free(host(memory));
-  return driver().memory.erase(memory) == 1 ? kCudaSuccess : kInvalidValue;
+  return kCudaSuccess;
 }
 FAKE cuMemcpyHtoD_v2(CudaPointer to, const void* from, std::size_t bytes) {
   FAIL_IF_ASKED("cuMemcpyHtoD");
