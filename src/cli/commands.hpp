@@ -28,6 +28,7 @@ extern const Command kBenchRecordCommand;
 extern const Command kBenchDeliveryCommand;
 extern const Command kBenchOverheadCommand;
 extern const Command kBenchTraceCommand;
+extern const Command kBenchMonitorCommand;
 extern const Command kBenchNcclCallbackCommand;
 extern const Command kBenchCompareCommand;
 extern const Command kBenchP2pCommand;

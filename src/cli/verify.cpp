@@ -13,6 +13,7 @@
 #include "cli/commands.hpp"
 #include "cli/measure.hpp"
 #include "cli/progress.hpp"
+#include "cli/verify_kills.hpp"
 #include "comm/cuda/cuda_communicator.hpp"
 #include "comm/host/host.hpp"
 #include "comm/verify/random_case.hpp"
@@ -195,8 +196,48 @@ int say_outcome(const VerifyOptions& options, const Outcome& outcome, double sec
   return fine ? 0 : 1;
 }
 
+// A killed rank must be named within the time-out and a second.
+int say_kills(const VerifyOptions& options, int kills) {
+  const KillOptions asked{
+      .backend = options.backend,
+      .kills = kills,
+      .seed = options.seed,
+      .timeout = std::chrono::nanoseconds(static_cast<std::int64_t>(options.timeout_s * 1e9))};
+  const Result<std::vector<KillTurn>> turns = verify_kills(asked);
+  if (!turns) {
+    fmt::print(stderr, "peerscope verify: {}\n", turns.error().message);
+    return 2;
+  }
+  int late = 0, unnamed = 0;
+  double most = 0;
+  for (const KillTurn& turn : *turns) {
+    late += turn.hung || turn.told_s > options.timeout_s + 1 ? 1 : 0;
+    unnamed += turn.sentence.find("rank 1") == std::string::npos ? 1 : 0;
+    most = std::max(most, turn.told_s);
+  }
+  const std::string example = turns->empty() ? "" : turns->back().sentence;
+  if (options.json) {
+    fmt::print("{}\n", nlohmann::json{{"backend", options.backend},
+                                      {"kills", kills},
+                                      {"late", late},
+                                      {"unnamed", unnamed},
+                                      {"most_s", most},
+                                      {"timeout_s", options.timeout_s},
+                                      {"example", example}}
+                           .dump(2));
+  } else {
+    fmt::print(
+        "{} {} ranks killed on {}: {} told too late (time-out {} s, at most {:.2f} s), {} without "
+        "naming it\n  {}\n",
+        late + unnamed == 0 ? "●" : "■", kills, options.backend, late, options.timeout_s, most,
+        unnamed, example);
+  }
+  return late + unnamed == 0 ? 0 : 1;
+}
+
 int verify_main(Args& args) {
   VerifyOptions options;
+  int kills = 0;
   args.choice("--backend", options.backend, {"host", "cuda"},
               "where the ranks are (default: host)");
   args.integer("-g,--ranks", options.ranks, 1, kMaxRanks,
@@ -206,8 +247,11 @@ int verify_main(Args& args) {
   args.bytes("--most", options.most, "largest tensor (default: 1M)");
   args.real("--timeout", options.timeout_s, 0.001, 3600,
             "seconds that a rank waits for another one");
+  args.integer("--kills", kills, 0, 10'000,
+               "instead: kill one of two processes so often, and see what the other one says");
   args.flag("--json", options.json, "print one JSON object");
   if (const auto status = args.parse()) return *status;
+  if (kills > 0) return say_kills(options, kills);
   setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32",
          0);  // ranks that share a GPU wait for one another: no two in one queue
   std::optional<CudaDriver> driver;
@@ -254,7 +298,8 @@ const Command kVerifyCommand{
     {"verify", "random operations of the P2P backend, every element against float64",
      "  peerscope verify                                 1,000 on the host, 2 ranks\n"
      "  peerscope verify --backend cuda -n 10000         on this machine's GPUs\n"
-     "  peerscope verify --backend cuda -g 8 --seed 7    eight ranks, sharing GPUs\n",
+     "  peerscope verify --backend cuda -g 8 --seed 7    eight ranks, sharing GPUs\n"
+     "  peerscope verify --kills 50 --timeout 0.5        a process killed in the middle\n",
      "1  something was wrong, or a rank failed"},
     verify_main};
 
