@@ -155,6 +155,8 @@ std::uint64_t& Communicator::counter_of(const Call& call) {
   }
 }
 
+bool Communicator::reduces(Dtype dtype) const { return can_reduce(dtype); }
+
 Status Communicator::check(const Call& call) const {
   const int ranks = identity_.ranks;
   const auto n = static_cast<std::size_t>(ranks);
@@ -180,7 +182,7 @@ Status Communicator::check(const Call& call) const {
         fmt::format("gather: `counts` must have {} entries, and rank {}'s must be its {} elements",
                     ranks, identity_.rank, call.count));
   }
-  if (is_reduction(call.kind) && !can_reduce(call.dtype)) {
+  if (is_reduction(call.kind) && !reduces(call.dtype)) {
     return Error{ErrorCode::unsupported,
                  fmt::format("{}: no arithmetic for {}: use f32, f16, bf16, i32, i8 or u8",
                              peerscope::name(call.kind), peerscope::name(call.dtype))};

@@ -97,6 +97,8 @@ class Communicator {
   // Further conditions of the backend, before anybody hears of the call: its algorithm is
   // supported, its bounds hold.
   virtual Status admit(const Call&) { return Done{}; }
+  // Types that it can add.
+  virtual bool reduces(Dtype dtype) const;
   // A call that may run: checked, its algorithm chosen, admitted and counted.
   Result<Operation> begin(const Call& call);
   // No further operations: `why` is what they are told.

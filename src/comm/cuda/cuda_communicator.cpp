@@ -68,7 +68,7 @@ class RelaxedCapture {  // what is done once may be done while a stream is captu
 
 CudaCommunicator::CudaCommunicator(Identity identity, CudaDevice device, cuda::Kernels kernels,
                                    const CudaOptions& options)
-    : Communicator(std::move(identity)),
+    : DeviceCommunicator(std::move(identity)),
       device_(std::move(device)),
       options_(options),
       f_(*peer_functions()),
@@ -212,12 +212,6 @@ Status CudaCommunicator::share_memory(Communicator& bootstrap) {
   stamps_ = std::make_unique<StampReader>(device_, kernels_, regions_[self].at(), layout_,
                                           options_.session, recorded_as);
   return Done{};
-}
-
-// Copies from pageable memory and fills go to the default stream, and may still be under way when their call returns; our streams
-// do not wait for it. To wait for everything would be to wait for other ranks' kernels, where they share the device.
-Status CudaCommunicator::settle() const {
-  return device_.check(f_->cuStreamSynchronize(nullptr), "cuStreamSynchronize");
 }
 
 CudaCommunicator::~CudaCommunicator() {

@@ -7,9 +7,9 @@
 #include <tuple>
 #include <vector>
 
-#include "comm/communicator.hpp"
 #include "comm/cost_model.hpp"
 #include "comm/cuda/compiled_plan.hpp"
+#include "comm/cuda/device_communicator.hpp"
 #include "comm/cuda/kernels.hpp"
 #include "comm/cuda/stamp_reader.hpp"
 #include "comm/host/process.hpp"
@@ -35,7 +35,7 @@ struct CudaOptions {
 // Buffers are device memory of this rank's GPU. `run` (and what is made of it) gives the operation to a stream of the
 // communicator's and waits for it; `enqueue` gives it to the caller's stream, which may be one that is being captured into a
 // graph: each replay is then an operation of its own. All ranks enqueue (replay) the same operations in the same order.
-class CudaCommunicator final : public Communicator {
+class CudaCommunicator final : public DeviceCommunicator {
  public:
   // `bootstrap` ties the ranks together, and is kept. All ranks succeed or all fail.
   static Result<std::unique_ptr<CudaCommunicator>> open(const CudaDriver& driver,
@@ -43,15 +43,12 @@ class CudaCommunicator final : public Communicator {
                                                         std::unique_ptr<Communicator> bootstrap);
   ~CudaCommunicator() override;
 
-  Status enqueue(const Call& call, CudaStreamHandle stream);
-  // Until the stream is empty, or says why it never will be.
-  Status synchronize(CudaStreamHandle stream);
-  // Until what CudaDevice::upload and fill have begun is done: streams of ours do not wait for it.
-  [[nodiscard]] Status settle() const;
+  Status enqueue(const Call& call, CudaStreamHandle stream) override;
+  Status synchronize(CudaStreamHandle stream) override;
 
   // Blocks lie in device memory: Block::data is for the device.
   Pool* pool() override { return &*pool_; }
-  [[nodiscard]] const CudaDevice& device() const { return device_; }
+  [[nodiscard]] const CudaDevice& device() const override { return device_; }
   [[nodiscard]] CudaStreamHandle stream() const { return stream_.get(); }
   // What the monitor has seen so far; waits for what is under way to be read.
   void flush_stamps() { stamps_->flush(); }

@@ -1,66 +1,8 @@
 #include "comm/nccl/nccl_ranks.hpp"
 
-#include <fmt/format.h>
 #include <sched.h>
 
 namespace peerscope {
-namespace {
-
-void* address(CudaPointer pointer) {
-  return reinterpret_cast<void*>(pointer);  // NOLINT(performance-no-int-to-ptr): CUDA's own type
-}
-
-std::size_t type_bytes(NcclType type) {
-  switch (type) {
-    case NcclType::i8:
-    case NcclType::u8:
-      return 1;
-    case NcclType::f16:
-    case NcclType::bf16:
-      return 2;
-    case NcclType::i64:
-    case NcclType::u64:
-    case NcclType::f64:
-      return 8;
-    default:
-      return 4;
-  }
-}
-
-}  // namespace
-
-std::optional<NcclType> nccl_type(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::i8:
-      return NcclType::i8;
-    case Dtype::u8:
-      return NcclType::u8;
-    case Dtype::i32:
-      return NcclType::i32;
-    case Dtype::u32:
-      return NcclType::u32;
-    case Dtype::i64:
-      return NcclType::i64;
-    case Dtype::u64:
-      return NcclType::u64;
-    case Dtype::f16:
-      return NcclType::f16;
-    case Dtype::bf16:
-      return NcclType::bf16;
-    case Dtype::f32:
-      return NcclType::f32;
-    case Dtype::f64:
-      return NcclType::f64;
-    default:
-      return std::nullopt;
-  }
-}
-
-bool nccl_does(Kind kind) {
-  return kind == Kind::all_reduce || kind == Kind::all_gather || kind == Kind::reduce_scatter ||
-         kind == Kind::broadcast || kind == Kind::reduce || kind == Kind::all_to_all ||
-         kind == Kind::send;
-}
 
 Result<NcclRanks> NcclRanks::open(const CudaDriver& cuda, const NcclLibrary& nccl,
                                   const Part& part) {
@@ -130,62 +72,10 @@ Status NcclRanks::end_group(const Status& so_far, const char* call, int rank) {
 }
 
 Status NcclRanks::enqueue_one(NcclRank& rank, const NcclCall& call) {
-  const NcclFunctions& f = *nccl_->operator->();
-  void* const send = address(call.send);
-  void* const recv = address(call.recv);
-  CudaStreamHandle stream = rank.stream.get();
   ++rank.calls[static_cast<std::size_t>(call.kind)];
-  switch (call.kind) {
-    case Kind::all_reduce:
-      return check(f.ncclAllReduce(send, recv, call.count, call.type, call.op, rank.comm, stream),
-                   "ncclAllReduce", rank.rank);
-    case Kind::reduce:
-      return check(
-          f.ncclReduce(send, recv, call.count, call.type, call.op, call.root, rank.comm, stream),
-          "ncclReduce", rank.rank);
-    case Kind::reduce_scatter:
-      return check(
-          f.ncclReduceScatter(send, recv, call.count, call.type, call.op, rank.comm, stream),
-          "ncclReduceScatter", rank.rank);
-    case Kind::all_gather:
-      return check(f.ncclAllGather(send, recv, call.count, call.type, rank.comm, stream),
-                   "ncclAllGather", rank.rank);
-    case Kind::broadcast:
-      return check(f.ncclBroadcast(send, recv, call.count, call.type, call.root, rank.comm, stream),
-                   "ncclBroadcast", rank.rank);
-    case Kind::all_to_all:
-      if (f.ncclAlltoAll == nullptr) break;
-      return check(f.ncclAlltoAll(send, recv, call.count, call.type, rank.comm, stream),
-                   "ncclAlltoAll", rank.rank);
-    case Kind::send:
-      break;
-    default:
-      return Error{ErrorCode::unsupported,
-                   fmt::format("NCCL has no {} that we call", name(call.kind))};
-  }
-  return exchange(rank, call);
-}
-
-// Sends and receives as one group: a share to and from each rank, or the ring.
-Status NcclRanks::exchange(NcclRank& rank, const NcclCall& call) {
-  const NcclFunctions& f = *nccl_->operator->();
-  const bool ring = call.kind == Kind::send;
-  const std::size_t share = ring ? 0 : call.count * type_bytes(call.type);
-  Status ok = check(f.ncclGroupStart(), "ncclGroupStart", rank.rank);
-  if (!ok) return ok;
-  for (int i = 0; ok && i < (ring ? 1 : count_); ++i) {
-    const int to = ring ? (rank.rank + 1) % count_ : i;
-    const int from = ring ? (rank.rank + count_ - 1) % count_ : i;
-    const std::size_t at = share * static_cast<std::size_t>(i);
-    ok = check(f.ncclSend(address(call.send + at), call.count, call.type, to, rank.comm,
-                          rank.stream.get()),
-               "ncclSend", rank.rank);
-    if (!ok) break;
-    ok = check(f.ncclRecv(address(call.recv + at), call.count, call.type, from, rank.comm,
-                          rank.stream.get()),
-               "ncclRecv", rank.rank);
-  }
-  return end_group(ok, "ncclGroupEnd (of sends and receives)", rank.rank);
+  Status done = nccl_enqueue(*nccl_, {rank.comm, rank.rank, count_, rank.stream.get()}, call);
+  failed_ = failed_ || !done;
+  return done;
 }
 
 Status NcclRanks::wait() {

@@ -2,26 +2,13 @@
 #pragma once
 
 #include <array>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "comm/cuda/cuda_device.hpp"
-#include "comm/nccl/nccl_library.hpp"
-#include "model/kinds.hpp"
+#include "comm/nccl/nccl_calls.hpp"
 
 namespace peerscope {
-
-// What a rank gives NCCL. `count` is NCCL's: the elements of one rank's share for all_gather,
-// reduce_scatter and all_to_all. Kind::send stands for a ring: to the next rank, from the one before.
-struct NcclCall {
-  Kind kind = Kind::all_reduce;
-  CudaPointer send = 0, recv = 0;
-  std::size_t count = 0;
-  NcclType type = NcclType::f32;
-  NcclOp op = NcclOp::sum;
-  int root = 0;
-};
 
 struct NcclRank {
   int rank = 0;
@@ -30,9 +17,6 @@ struct NcclRank {
   NcclComm comm = nullptr;
   std::array<std::uint64_t, 32> calls{};  // of each Kind, so far: NCCL's own sequence
 };
-
-std::optional<NcclType> nccl_type(Dtype dtype);
-bool nccl_does(Kind kind);  // what enqueue() takes
 
 class NcclRanks {
  public:
@@ -63,7 +47,6 @@ class NcclRanks {
   Status check(NcclResult code, const char* call, int rank);
   Status end_group(const Status& so_far, const char* call, int rank);
   Status enqueue_one(NcclRank& rank, const NcclCall& call);
-  Status exchange(NcclRank& rank, const NcclCall& call);
 
   const NcclLibrary* nccl_;
   int count_;

@@ -22,7 +22,7 @@ using namespace peerscope;  // NOLINT(google-build-using-namespace): exports are
 using Work = std::vector<std::function<void()>>;
 
 struct Stream {
-  bool capturing = false;
+  bool capturing = false, hangs = false;
   Work captured;
 };
 
@@ -88,6 +88,11 @@ extern "C" __attribute__((visibility("default"))) void pscope_fake_enqueue(
   } else {
     work();
   }
+}
+
+extern "C" __attribute__((visibility("default"))) void pscope_fake_hang(CudaStreamHandle stream,
+                                                                        bool hangs) {
+  as<Stream>(stream).hangs = hangs;
 }
 
 extern "C" void pscope_fake_add_memory(CudaPointer at, std::size_t bytes) { set_memory(at, bytes); }
@@ -184,7 +189,8 @@ FAKE cuStreamDestroy_v2(CudaStreamHandle stream) {
 FAKE cuStreamQuery(CudaStreamHandle stream) {
   FAIL_IF_ASKED("cuStreamQuery");
   if (as<Stream>(stream).capturing) return kCapturing;
-  return std::getenv("FAKE_CUDA_HANG") != nullptr ? kCudaNotReady : kCudaSuccess;
+  const bool hangs = as<Stream>(stream).hangs || std::getenv("FAKE_CUDA_HANG") != nullptr;
+  return hangs ? kCudaNotReady : kCudaSuccess;
 }
 FAKE cuStreamBeginCapture_v2(CudaStreamHandle stream, int) {
   as<Stream>(stream).capturing = true;

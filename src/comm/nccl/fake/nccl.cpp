@@ -3,9 +3,13 @@
 // ranks, all outputs out.
 //
 //   FAKE_NCCL_CORRUPT=N         element N of rank 0's output becomes wrong, in every operation
-//   FAKE_NCCL_FAIL=ncclName     this call fails with code 5
+//   FAKE_NCCL_FAIL=ncclName     this call fails with code 5; ncclCommInitRank@R: of rank R only
+//   FAKE_NCCL_LOST_MS=N         after so long (20 s) without the others an operation hangs until the
+//                               communicator is aborted, which then knows of an error
+//   FAKE_NCCL_HANG_MS=N         the same, without a word
 //   FAKE_NCCL_DIE=R             rank R's process is killed at its first operation
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -21,8 +25,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "comm/half.hpp"
 #include "comm/cuda/fake/stream.hpp"
+#include "comm/nccl/fake/values.hpp"
 #include "comm/nccl/nccl_abi.hpp"
 #include "record/ticks.hpp"
 
@@ -40,8 +44,13 @@ struct Slot {
   std::byte data[kSlotBytes];
 };
 
+struct Mail {  // from one rank to another: what is in the sender's slot, and how many were taken
+  std::atomic<std::uint64_t> sent, taken;
+};
+
 struct World {
   std::atomic<int> arrived, turn, attached;
+  Mail mail[kRanks][kRanks];  // [from][to]
   Slot slots[kRanks];
 };
 
@@ -49,6 +58,7 @@ struct Comm {
   World* world = nullptr;
   int rank = 0, ranks = 0;
   bool lost = false;
+  std::set<CudaStreamHandle> hung = {};
 };
 
 enum class What {
@@ -83,8 +93,8 @@ struct Group {
 };
 
 Group& group() {
-  static Group all;
-  return all;
+  thread_local Group own;
+  return own;
 }
 
 NcclResult code_of(const char* call) {
@@ -95,106 +105,43 @@ NcclResult code_of(const char* call) {
   return 5;
 }
 
-std::size_t width(NcclType type) {
-  constexpr std::size_t kWidths[] = {1, 1, 4, 4, 8, 8, 2, 4, 8, 2};
-  return kWidths[static_cast<int>(type)];
+constexpr std::uint64_t kPatienceMs = 20'000;
+
+std::uint64_t patience_ms() {
+  const char* hang = std::getenv("FAKE_NCCL_HANG_MS");
+  const char* lost = std::getenv("FAKE_NCCL_LOST_MS");
+  const char* text = hang != nullptr ? hang : lost;
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : kPatienceMs;
 }
 
-template <class T>
-double load(const std::byte* at) {
-  T value{};
-  std::memcpy(&value, at, sizeof value);
-  return static_cast<double>(value);
-}
-
-template <class T>
-void store(std::byte* at, double value) {
-  const T typed = static_cast<T>(value);
-  std::memcpy(at, &typed, sizeof typed);
-}
-
-std::uint16_t half_at(const std::byte* at) {
-  std::uint16_t bits = 0;
-  std::memcpy(&bits, at, 2);
-  return bits;
-}
-
-double get(const std::byte* at, NcclType type) {
-  switch (type) {
-    case NcclType::i8:
-      return load<std::int8_t>(at);
-    case NcclType::u8:
-      return load<std::uint8_t>(at);
-    case NcclType::i32:
-      return load<std::int32_t>(at);
-    case NcclType::u32:
-      return load<std::uint32_t>(at);
-    case NcclType::i64:
-      return load<std::int64_t>(at);
-    case NcclType::u64:
-      return load<std::uint64_t>(at);
-    case NcclType::f16:
-      return static_cast<double>(f32_from_f16(half_at(at)));
-    case NcclType::bf16:
-      return static_cast<double>(f32_from_bf16(half_at(at)));
-    case NcclType::f64:
-      return load<double>(at);
-    case NcclType::f32:
-      break;
-  }
-  return load<float>(at);
-}
-
-void put(std::byte* at, NcclType type, double value) {
-  switch (type) {
-    case NcclType::i8:
-      return store<std::int8_t>(at, value);
-    case NcclType::u8:
-      return store<std::uint8_t>(at, value);
-    case NcclType::i32:
-      return store<std::int32_t>(at, value);
-    case NcclType::u32:
-      return store<std::uint32_t>(at, value);
-    case NcclType::i64:
-      return store<std::int64_t>(at, value);
-    case NcclType::u64:
-      return store<std::uint64_t>(at, value);
-    case NcclType::f16:
-      return store<std::uint16_t>(at, f16_from_f32(static_cast<float>(value)));
-    case NcclType::bf16:
-      return store<std::uint16_t>(at, bf16_from_f32(static_cast<float>(value)));
-    case NcclType::f64:
-      return store<double>(at, value);
-    case NcclType::f32:
-      return store<float>(at, value);
-  }
-}
-
-// False, and the communicator is lost, if the other ranks don't come.
-bool meet(const std::set<Comm*>& comms) {
-  Comm& any = **comms.begin();
-  World& world = *any.world;
-  const int here = static_cast<int>(comms.size());
-  const int turn = world.turn.load();
+// Waits for what other ranks do. False if they don't.
+template <class Condition>
+bool wait_until(const Condition& is_so, std::uint64_t most_ms = patience_ms()) {
   const std::uint64_t begin = clock_ns(CLOCK_MONOTONIC);
-  if (world.arrived.fetch_add(here) + here == any.ranks) {
-    world.arrived.store(0);
-    world.turn.fetch_add(1);
-    return true;
-  }
-  while (world.turn.load() == turn) {
-    if (clock_ns(CLOCK_MONOTONIC) - begin > 20'000'000'000u) {
-      for (Comm* comm : comms) comm->lost = true;
-      return false;
-    }
+  while (!is_so()) {
+    if (clock_ns(CLOCK_MONOTONIC) - begin > most_ms * 1'000'000) return false;
     sched_yield();
   }
   return true;
 }
 
+bool meet(const std::set<Comm*>& comms, std::uint64_t most_ms = patience_ms()) {
+  Comm& any = **comms.begin();
+  World& world = *any.world;
+  const int here = static_cast<int>(comms.size());
+  const int turn = world.turn.load();
+  if (world.arrived.fetch_add(here) + here == any.ranks) {
+    world.arrived.store(0);
+    world.turn.fetch_add(1);
+    return true;
+  }
+  return wait_until([&] { return world.turn.load() != turn; }, most_ms);
+}
+
 std::size_t given(const Op& op) {
   const auto ranks = static_cast<std::size_t>(op.comm->ranks);
   if (op.what == What::recv) return 0;
+  if (op.what == What::broadcast && op.peer != op.comm->rank) return 0;
   const bool all = op.what == What::reduce_scatter || op.what == What::all_to_all;
   return op.count * (all ? ranks : 1) * width(op.type);
 }
@@ -271,19 +218,68 @@ void die_if_asked(const Op& op) {
   if (text != nullptr && std::atoi(text) == op.comm->rank) raise(SIGKILL);
 }
 
-void run(const std::vector<Op>& ops) {
-  std::set<Comm*> comms;
+bool is_pairwise(const Op& op) { return op.what == What::send || op.what == What::recv; }
+
+// Sent, received, and everything taken that was sent: the slot is free again.
+bool run_pairwise(const std::vector<Op>& ops) {
+  const auto mail = [](const Op& op) -> Mail& {
+    const int self = op.comm->rank;
+    return op.what == What::send ? op.comm->world->mail[self][op.peer]
+                                 : op.comm->world->mail[op.peer][self];
+  };
   for (const Op& op : ops) {
-    die_if_asked(op);
-    if (comms.insert(op.comm).second) op.comm->world->slots[op.comm->rank].used = 0;
-    put_in(op);
+    if (op.what == What::send) mail(op).sent.fetch_add(1);
   }
-  if (!meet(comms)) return;
+  for (const Op& op : ops) {
+    if (op.what == What::send) continue;
+    Mail& from = mail(op);
+    if (!wait_until([&] { return from.sent.load() > from.taken.load(); })) return false;
+    take_out(op);
+    corrupt(op);
+    from.taken.fetch_add(1);
+  }
+  for (const Op& op : ops) {
+    if (op.what == What::recv) continue;  // the next message may be there already
+    Mail& to = mail(op);
+    if (!wait_until([&] { return to.sent.load() == to.taken.load(); })) return false;
+  }
+  return true;
+}
+
+bool run_together(const std::vector<Op>& ops, const std::set<Comm*>& comms) {
+  if (!meet(comms)) return false;
   for (const Op& op : ops) {
     take_out(op);
     corrupt(op);
   }
-  meet(comms);
+  return meet(comms);
+}
+
+void hang_stream(CudaStreamHandle stream, bool hangs) {
+  static const auto function =
+      reinterpret_cast<FakeHang>(dlsym(dlopen("libcuda.so.1", RTLD_NOW | RTLD_NOLOAD), kFakeHang));
+  function(stream, hangs);
+}
+
+// What was waited for in vain is waited for for ever.
+void hang(const std::vector<Op>& ops) {
+  for (const Op& op : ops) {
+    op.comm->lost = std::getenv("FAKE_NCCL_HANG_MS") == nullptr;
+    op.comm->hung.insert(op.stream);
+    hang_stream(op.stream, true);
+  }
+}
+
+void run(const std::vector<Op>& ops) {
+  std::set<Comm*> comms;
+  for (const Op& op : ops) {
+    die_if_asked(op);
+    if (!op.comm->hung.empty()) return hang(ops);
+    if (comms.insert(op.comm).second) op.comm->world->slots[op.comm->rank].used = 0;
+    put_in(op);
+  }
+  const bool done = is_pairwise(ops[0]) ? run_pairwise(ops) : run_together(ops, comms);
+  if (!done) hang(ops);
 }
 
 NcclResult end_group() {
@@ -293,7 +289,7 @@ NcclResult end_group() {
     return std::exchange(group().error, kNcclSuccess);
   }
   if (!group().joining.empty()) {
-    const bool all = meet({group().joining.begin(), group().joining.end()});
+    const bool all = meet({group().joining.begin(), group().joining.end()}, kPatienceMs);
     group().joining.clear();
     return all ? kNcclSuccess : 6;
   }
@@ -341,16 +337,22 @@ extern "C" __attribute__((visibility("default"))) const char* ncclGetLastError(N
   return group().last_words.c_str();
 }
 FAKE ncclGetUniqueId(NcclUniqueId* id) {
-  static int count = 0;
-  std::snprintf(id->internal, sizeof id->internal, "/pscope-fake-nccl-%d-%d", getpid(), ++count);
-  const int fd = shm_open(id->internal, O_RDWR | O_CREAT | O_EXCL, 0600);
+  static std::atomic<int> count{0};
+  const NcclResult code = code_of("ncclGetUniqueId");
+  if (code != kNcclSuccess) return code;
+  int fd = -1;
+  do {  // another copy of this library may count, too
+    std::snprintf(id->internal, sizeof id->internal, "/pscope-fake-nccl-%d-%d", getpid(), ++count);
+    fd = shm_open(id->internal, O_RDWR | O_CREAT | O_EXCL, 0600);
+  } while (fd < 0 && errno == EEXIST);
   const bool made = fd >= 0 && ftruncate(fd, sizeof(World)) == 0;
   if (fd >= 0) close(fd);
-  return made ? code_of("ncclGetUniqueId") : 2;
+  return made ? kNcclSuccess : 2;
 }
 FAKE ncclCommInitRank(NcclComm* comm, int ranks, NcclUniqueId id, int rank) {
-  const NcclResult code = code_of("ncclCommInitRank");
-  if (code != kNcclSuccess) return code;
+  const std::string of_rank = "ncclCommInitRank@" + std::to_string(rank);
+  if (code_of("ncclCommInitRank") != kNcclSuccess) return shm_unlink(id.internal), 5;
+  if (code_of(of_rank.c_str()) != kNcclSuccess) return 5;
   if (std::getenv("NCCL_DEBUG") != nullptr) std::printf("NCCL INFO rank %d of %d\n", rank, ranks);
   World* world = attach(id.internal);
   if (world == nullptr || ranks > kRanks) return 2;
@@ -366,7 +368,10 @@ FAKE ncclCommDestroy(NcclComm comm) {
   delete ours;
   return kNcclSuccess;
 }
-FAKE ncclCommAbort(NcclComm comm) { return ncclCommDestroy(comm); }
+FAKE ncclCommAbort(NcclComm comm) {
+  for (CudaStreamHandle stream : reinterpret_cast<Comm*>(comm)->hung) hang_stream(stream, false);
+  return ncclCommDestroy(comm);
+}
 FAKE ncclCommGetAsyncError(NcclComm comm, NcclResult* code) {
   *code = reinterpret_cast<Comm*>(comm)->lost ? 6 : kNcclSuccess;
   return kNcclSuccess;
