@@ -1,5 +1,6 @@
 // What the P2P backend needs of the fake libcuda beyond driver.cpp: memory that other processes map (files in memory), and our
-// kernels, whose code runs on threads of this process, a thread for each block. A launch returns when the kernel has ended.
+// kernels, whose code runs on threads of this process, a thread for each block. A launch returns when the kernel has ended;
+// with FAKE_CUDA_IDLE=1 it does nothing: what a call costs the host.
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -49,6 +50,11 @@ void low_latency_main(void* const* arguments, const Block& block) {
 void clock_main(void* const* arguments, const Block& block) {
   if (block.index == 0) **static_cast<std::uint64_t**>(arguments[0]) = clock_now();
 }
+void busy_main(void* const* arguments, const Block& block) {
+  volatile float x = 1;
+  for (std::uint64_t i = 0; block.index == 0 && i < *static_cast<std::uint64_t*>(arguments[1]); ++i)
+    x = x * 1.0001F + 0.5F;
+}
 void copy_main(void* const* arguments, const Block& block) {
   if (block.index == 0)
     std::memcpy(*static_cast<void**>(arguments[0]), *static_cast<void**>(arguments[1]),
@@ -77,6 +83,7 @@ const std::vector<Function>& functions() {
     add_type<U8>(made, "u8");
     made.push_back({"peerscope_clock", clock_main, {8}});
     made.push_back({"peerscope_copy", copy_main, {8, 8, 8}});
+    made.push_back({"peerscope_busy", busy_main, {8, 8}});
     made.push_back({"peerscope_chase", clock_main, {8, 8, 4, 4}});
     return made;
   }();
@@ -192,6 +199,8 @@ FAKE cuModuleGetFunction(CudaFunction* function, CudaModule, const char* name) {
 FAKE cuLaunchKernelEx(const CudaLaunchConfig* config, CudaFunction handle, void** parameters,
                       void**) {
   if (is_told_to_fail("cuLaunchKernelEx")) return kInvalidValue;
+  static const bool idle = std::getenv("FAKE_CUDA_IDLE") != nullptr;
+  if (idle) return kCudaSuccess;
   const auto* function = reinterpret_cast<const Function*>(handle);
   Launch launch{function, config->grid[0], {}};
   for (std::size_t i = 0; i < 4 && function->argument_bytes[i] != 0; ++i) {
