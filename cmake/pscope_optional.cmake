@@ -2,15 +2,15 @@
 include(CheckLanguage)
 check_language(CUDA)
 set(PSCOPE_CUDA_ARCHS "80;90;100;120" CACHE STRING "GPU architectures that the kernels of src/comm/cuda are compiled for")
-if(CMAKE_CUDA_COMPILER)
+if(CMAKE_CUDA_COMPILER AND PSCOPE_CUDA_ARCHS)
   message(STATUS "peerscope: kernels of the P2P backend for sm ${PSCOPE_CUDA_ARCHS} (${CMAKE_CUDA_COMPILER})")
 else()
-  message(STATUS "peerscope: no CUDA compiler (nvcc): the P2P backend has the host device only")
+  message(STATUS "peerscope: no GPU kernels (nvcc not found, or PSCOPE_CUDA_ARCHS empty): the P2P backend has the host device only")
 endif()
 
 # pscope_kernels(<target> <file.cu>): the kernels become a part of the target, which loads them through the driver at run time.
 function(pscope_kernels target source)
-  if(NOT CMAKE_CUDA_COMPILER)
+  if(NOT CMAKE_CUDA_COMPILER OR NOT PSCOPE_CUDA_ARCHS)
     return()
   endif()
   set(image ${PROJECT_BINARY_DIR}/${target}.fatbin)

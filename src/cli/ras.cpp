@@ -169,15 +169,18 @@ int ras_main(Args& args) {
   }
   options.address = *address;
   auto report = ras::fetch_report(options);
-  std::optional<ras::Report> earlier;
-  if (report && ras::has_differences(*report)) {  // do they stand still?
-    earlier = std::move(*report);
-    std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    report = ras::fetch_report(options);
-  }
   if (!report) {
     fmt::print(stderr, "peerscope ras: {}\n", report.error().message);
     return 2;
+  }
+  std::optional<ras::Report> earlier;
+  if (ras::has_differences(*report)) {  // do they stand still?
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    auto again = ras::fetch_report(options);
+    if (again) {
+      earlier = std::move(*report);
+      report = std::move(again);
+    }
   }
   const std::vector<Finding> findings = ras::judge(*report, earlier ? &*earlier : nullptr);
   if (as_json) {

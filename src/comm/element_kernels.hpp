@@ -45,7 +45,7 @@ struct Bf16 {
 struct F16 {
   using Stored = std::uint16_t;
   using Wide = float;
-#ifdef __F16C__
+#ifdef PSCOPE_WITH_F16C
   static Wide widen(Stored x) { return _cvtsh_ss(x); }
   static Stored narrow(Wide x) {
     return static_cast<Stored>(_cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT));
@@ -110,7 +110,7 @@ template <class Codec>
   for (std::size_t i = 0; i < n; ++i) to[i] = Codec::narrow(wide[i]);
 }
 
-#ifdef __F16C__
+#ifdef PSCOPE_WITH_F16C
 // Eight at a time: the compiler does not find these conversions by itself.
 template <>
 [[gnu::always_inline]] inline void load<F16>(float* wide, const std::uint16_t* from,

@@ -11,6 +11,8 @@
 
 #include "comm/half.hpp"
 
+#define PSCOPE_WITH_F16C \
+  1  // the compiler does not say so itself: its macros were defined before the pragma
 #pragma GCC push_options
 #pragma GCC target("avx2,f16c")
 #include "comm/element_kernels.hpp"  // last: everything in it is compiled for AVX2
