@@ -4,6 +4,7 @@
 
 #include "suite/cuda/cuda_backend.hpp"
 #include "suite/host/host_backend.hpp"
+#include "suite/nccl/nccl_backend.hpp"
 
 namespace peerscope {
 namespace {
@@ -25,11 +26,19 @@ Made make_cuda(const BackendOptions& options) {
                             .tuning_file = options.tuning_file});
 }
 
+Made make_nccl(const BackendOptions& options) {
+  return make_nccl_backend({.threads = options.threads,
+                            .nvls = options.nvls,
+                            .library = options.nccl_library,
+                            .session = options.session,
+                            .level = options.level});
+}
+
 struct Entry {
   const char* name;
   Made (*make)(const BackendOptions& options);
 };
-constexpr Entry kBackends[] = {{"host", make_host}, {"cuda", make_cuda}};
+constexpr Entry kBackends[] = {{"host", make_host}, {"cuda", make_cuda}, {"nccl", make_nccl}};
 
 }  // namespace
 
@@ -44,7 +53,7 @@ Made make_backend(const std::string& name, const BackendOptions& options) {
     if (name == entry.name) return entry.make(options);
   }
   return Error{ErrorCode::invalid_argument,
-               fmt::format("there is no backend '{}' for this; write host or cuda", name)};
+               fmt::format("there is no backend '{}' for this; write host, cuda or nccl", name)};
 }
 
 }  // namespace peerscope

@@ -16,10 +16,12 @@ struct BackendOptions {
   std::string session = {};  // operations are recorded under it; empty: nothing is
   Level level = Level::detailed;
   std::string tuning_file = {};
+  std::string nccl_library = {};  // nccl: the libnccl.so.2; empty: as the loader finds it
+  bool nvls = false;              // nccl: let it use NVLink multicast
 };
 
-// Those that `make_backend` knows, in the order in which they are measured. NCCL is not among them:
-// it has a driver of its own (bench_nccl.hpp).
+// Those that `make_backend` knows, in the order in which they are measured. NCCL has a driver of its
+// own, too (bench_nccl.hpp).
 std::vector<std::string> backend_names();
 
 // `unsupported` where this machine (or this build) has no such device, and why.

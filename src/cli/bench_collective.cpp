@@ -9,6 +9,7 @@ template <Kind kKind>
 int bench_main(Args& args) {
   SweepRequest request;
   request.kinds = {kKind};
+  request.has_nccl_driver = true;
   add_sweep_options(args, request);
   if (const auto status = args.parse()) return *status;
   return bench_sweep(args, request);
@@ -19,7 +20,8 @@ constexpr const char* kExamples =
     "  peerscope bench all_reduce -b 8 -e 64M -f 4 --algo all --html report.html\n"
     "  peerscope bench all_reduce -b 16K -e 16K -n 1000 --algo ring,two_shot --json\n"
     "  peerscope bench all_reduce --backend nccl -b 8 -e 64M   on all GPUs, from one process\n"
-    "  peerscope bench all_reduce --backend nccl -g 2 --processes -d bf16\n";
+    "  peerscope bench all_reduce --backend nccl -g 2 --processes -d bf16\n"
+    "  peerscope bench all_reduce --backend cuda,nccl -g 2     both measured in the same way\n";
 constexpr const char* kExits = "or no GPU, driver or NCCL, 1 a rank failed or values were wrong";
 
 }  // namespace

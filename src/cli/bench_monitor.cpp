@@ -174,7 +174,9 @@ int run_monitor(const MonitorOptions& options) {
 
 int bench_monitor_main(Args& args) {
   MonitorOptions options;
-  args.choice("--backend", options.backend, backend_names(), "where the ranks are (default: host)");
+  // NCCL's operations are its profiler plugin's to record: bench all_reduce --backend nccl --levels.
+  args.choice("--backend", options.backend, {"host", "cuda"},
+              "where the ranks are (default: host)");
   args.text("--operation", options.operation, "all_reduce, all_gather, ... (default: all_reduce)");
   args.bytes("-b,--minbytes", options.least, "smallest size (default: 8)");
   args.bytes("-e,--maxbytes", options.most, "largest size (default: 1M)");

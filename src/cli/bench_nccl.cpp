@@ -276,13 +276,13 @@ std::string nccl_fault(const NcclOptions& options) {
   return {};
 }
 
-std::string asks_for_nccl(const NcclOptions& options) {
+std::string asks_for_nccl(const NcclOptions& options, bool beside_others) {
   const NcclOptions none;
   if (options.root != none.root) return "-r";
   if (options.op == "prod") return "-o prod";
   if (options.processes) return "--processes";
-  if (options.nvls) return "--nvls";
-  if (!options.nccl_path.empty()) return "--nccl";
+  if (!beside_others && options.nvls) return "--nvls";
+  if (!beside_others && !options.nccl_path.empty()) return "--nccl";
   if (!options.event_times.empty()) return "--event-times";
   return options.levels ? "--levels" : "";
 }

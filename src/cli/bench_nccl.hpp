@@ -32,8 +32,9 @@ inline constexpr int kMostNcclRounds = 1024;
 void add_nccl_options(Args& args, NcclOptions& options);
 std::string nccl_fault(const NcclOptions& options);
 
-// The first of those flags that only NCCL has and that is not at its default; empty: none.
-std::string asks_for_nccl(const NcclOptions& options);
+// The first of those flags that only NCCL has and that is not at its default; empty: none. Beside
+// other backends NCCL has fewer.
+std::string asks_for_nccl(const NcclOptions& options, bool beside_others);
 
 int run_nccl_sweep(const NcclOptions& options);  // the exit status
 // The same, but nothing is printed on standard output: `result` is what --json prints.

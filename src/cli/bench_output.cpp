@@ -81,7 +81,7 @@ Status write_outputs(ResultSet& set, const OutputRequest& output) {
 int bench_sweep(const Args& args, SweepRequest& request, const Summary& summary) {
   const Result<SweepSelection> selection = select(args, request);
   if (!selection) return refuse_bench(selection.error());
-  if (selection->backends == std::vector<std::string>{"nccl"} && request.kinds.size() == 1 &&
+  if (uses_nccl_driver(request, *selection) && request.kinds.size() == 1 &&
       selection->dtypes.size() == 1 && selection->ranks.size() == 1 &&
       request.output.html.empty() && !request.output.csv) {
     NcclOptions options = nccl_options(request, *selection, request.kinds[0], selection->dtypes[0],

@@ -49,6 +49,10 @@ int p2p_main(Args& args) {
   if (const auto status = args.parse()) return *status;
   Result<std::unique_ptr<BenchBackend>> backend = make_backend(backend_name, {});
   if (!backend) return refuse_bench(backend.error());
+  if ((*backend)->p2p_cases().empty())
+    return refuse_bench(
+        {ErrorCode::invalid_argument,
+         fmt::format("{} has no such test cases: write host or cuda", backend_name)});
   if (list) return list_cases(**backend), 0;
   const auto chosen = choose_cases(**backend, split_list(names));
   if (!chosen) return refuse_bench(chosen.error());

@@ -84,8 +84,7 @@ Result<std::vector<int>> ranks_of(const std::string& list) {
 }
 
 Result<std::vector<std::string>> backends_of(const std::string& list) {
-  std::vector<std::string> known = backend_names();
-  known.emplace_back("nccl");
+  const std::vector<std::string> known = backend_names();
   if (list == "all") return known;
   const std::vector<std::string> words = split(list);
   for (const std::string& word : words) {
@@ -101,14 +100,17 @@ Status check(const SweepRequest& request, const SweepSelection& selection) {
   if (!(request.factor > 1)) return invalid("-f must be larger than 1");
   if (request.output.json && request.output.csv)
     return invalid("--json and --csv exclude each other");
-  const bool nccl = selection.backends == std::vector<std::string>{"nccl"};
-  const std::string flag = asks_for_nccl(request.nccl);
-  if (!nccl && !flag.empty())
-    return invalid(fmt::format("only NCCL has {}; add --backend nccl", flag));
-  if (nccl && request.algorithms != "auto")
+  const auto& backends = selection.backends;
+  const bool nccl = std::find(backends.begin(), backends.end(), "nccl") != backends.end();
+  const bool driver = uses_nccl_driver(request, selection);
+  const std::string flag = driver ? "" : asks_for_nccl(request.nccl, nccl);
+  if (!flag.empty() && nccl)
+    return invalid(fmt::format("{} is for one operation with --backend nccl alone", flag));
+  if (!flag.empty()) return invalid(fmt::format("only NCCL has {}; add --backend nccl", flag));
+  if (nccl && backends.size() == 1 && request.algorithms != "auto")
     return invalid("NCCL chooses the algorithm; see NCCL_ALGO");
   const int rounds = std::max(request.nccl.rounds, 1);
-  if (!nccl && request.iterations > kMostSamples / rounds)
+  if (!driver && request.iterations > kMostSamples / rounds)
     return invalid(fmt::format("-n times --rounds must be at most {}", kMostSamples));
   return Done{};
 }
@@ -143,6 +145,10 @@ void add_sweep_options(Args& args, SweepRequest& request) {
   add_output_options(args, request.output);
 }
 
+bool uses_nccl_driver(const SweepRequest& request, const SweepSelection& selection) {
+  return request.has_nccl_driver && selection.backends == std::vector<std::string>{"nccl"};
+}
+
 Result<SweepSelection> select(const Args& args, SweepRequest& request) {
   SweepSelection out;
   auto dtypes = dtypes_of(request.dtypes);
@@ -166,7 +172,9 @@ Result<SweepSelection> select(const Args& args, SweepRequest& request) {
   request.recording = {.threads = request.threads,
                        .pin = request.nccl.pin,
                        .session = session_or(fmt::format("bench-{}", getpid())),
-                       .level = recording_level(args.config())};
+                       .level = recording_level(args.config()),
+                       .nccl_library = request.nccl.nccl_path,
+                       .nvls = request.nccl.nvls};
   request.keep_ns = args.config().duration_ns("session.keep");
   return out;
 }

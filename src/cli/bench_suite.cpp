@@ -26,7 +26,7 @@ namespace {
 
 struct SuiteRequest {
   bool quick = false, full = false, restart = false, save_baseline = false, threads = false;
-  std::string backends = "all", out, steps;
+  std::string backends = "all", out, steps, nccl_path;
   OutputRequest output;
 };
 
@@ -87,6 +87,7 @@ class Suite {
     request.iterations = step.iterations;
     request.nccl.rounds = step.rounds;
     request.threads = request_.threads;
+    if (step.backend == "nccl") request.nccl.nccl_path = request_.nccl_path;
     const Result<Kind> kind = kind_named(step.operation);
     if (!kind) return kind.error();
     request.kinds = {*kind};
@@ -202,10 +203,7 @@ std::string verdict(const SuiteState& state) {
 // Those that are asked for, by a part of their name.
 std::vector<SuiteStep> chosen_steps(const SuiteRequest& request, bool full) {
   std::vector<std::string> backends = split_list(request.backends);
-  if (request.backends == "all") {
-    backends = backend_names();
-    backends.emplace_back("nccl");
-  }
+  if (request.backends == "all") backends = backend_names();
   std::vector<SuiteStep> steps = suite_steps(full, backends);
   const std::vector<std::string> names = split_list(request.steps);
   std::erase_if(steps, [&](const SuiteStep& step) {
@@ -245,6 +243,7 @@ int suite_main(Args& args) {
   args.text("--backend", request.backends, "a list: host, cuda, nccl; or all that is here");
   args.text("--steps", request.steps, "only steps whose name has one of these in it, a list");
   args.flag("--threads", request.threads, "host: ranks are threads, not processes");
+  args.text("--nccl", request.nccl_path, "nccl: the libnccl.so.2 to use");
   args.flag("--restart", request.restart, "from the beginning, whatever an earlier run has done");
   args.flag("--save-baseline", request.save_baseline,
             "keep the results as this machine's baseline");
@@ -257,8 +256,7 @@ int suite_main(Args& args) {
     return refuse_bench(invalid("--json and --csv exclude each other"));
   const std::vector<std::string> names = backend_names();
   for (const std::string& word : split_list(request.backends)) {
-    if (word != "all" && word != "nccl" &&
-        std::find(names.begin(), names.end(), word) == names.end())
+    if (word != "all" && std::find(names.begin(), names.end(), word) == names.end())
       return refuse_bench(
           invalid(fmt::format("there is no backend '{}'; write host, cuda, nccl or all", word)));
   }

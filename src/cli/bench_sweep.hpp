@@ -25,6 +25,7 @@ struct SweepRequest {
   int iterations = 20, warmup = 5, check = 1;
   std::string ranks = "0", dtypes = "f32", algorithms = "auto", backends = "host";
   bool threads = false, tuned = false;
+  bool has_nccl_driver = false;  // --backend nccl alone is nccl-tests' sweep (bench_nccl.hpp)
   NcclOptions nccl;  // and what it shares with the others: op, rounds, time-out, graph launches
   OutputRequest output;
   BackendOptions recording;
@@ -45,6 +46,7 @@ struct SweepSelection {
   ReduceOp op = ReduceOp::sum;
 };
 Result<SweepSelection> select(const Args& args, SweepRequest& request);
+bool uses_nccl_driver(const SweepRequest& request, const SweepSelection& selection);
 
 // Measures everything, into `out` as far as it comes; `on_row` hears of each row as it comes, `on_block` of each backend and number
 // of ranks before. A backend that cannot take something is skipped with its reason where there are

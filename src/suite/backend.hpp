@@ -46,6 +46,8 @@ class BenchRank {
   virtual Status barrier() = 0;
   // `count` times the same call, back to back; as one CUDA graph where traits().graph.
   virtual Result<BatchTime> run(const Call& call, int count, bool graph) = 0;
+  // Instead of `run`, on a rank that has no part in what the others run.
+  virtual Status sit_out() { return Done{}; }
   // The same beside computation that takes about as long and touches no memory.
   virtual Result<OverlapTime> overlap(const Call&, int) {
     return Error{ErrorCode::unsupported, "this backend does not measure overlap"};

@@ -25,7 +25,6 @@ void add_steps(const std::string& backend, bool full, std::vector<SuiteStep>& st
   if (backend != "nccl") add({.name = "p2p", .what = SuiteStep::What::p2p});
   for (const char* operation : {"all_reduce", "all_gather", "reduce_scatter", "broadcast", "reduce",
                                 "gather", "all_to_all", "sendrecv"}) {
-    if (backend == "nccl" && std::string_view(operation) == "gather") continue;
     SuiteStep step{.name = operation, .operation = operation};
     step.algorithms = backend == "nccl" || step.operation == "sendrecv" ? "auto" : "all";
     step.most = most;

@@ -13,6 +13,7 @@ namespace peerscope {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+constexpr auto kEnd = std::chrono::seconds(5);  // for ranks to end: NCCL does not always
 
 class Follower {
  public:
@@ -32,6 +33,7 @@ class Follower {
     return plan_.timeout_s == 0 || Clock::now() - moved_ < std::chrono::seconds(plan_.timeout_s);
   }
   [[nodiscard]] bool complete() const { return next_ == places_.size(); }
+  [[nodiscard]] bool may_end() const { return Clock::now() - moved_ < kEnd; }
   [[nodiscard]] std::string where() const {
     const Case& test = places_[std::min(next_, places_.size() - 1)];
     return fmt::format("{} {} {}", sweep_name(test.kind), format_bytes(test.bytes),
@@ -108,7 +110,12 @@ Status run_sweep(BenchBackend& backend, const SweepPlan& plan,
   Status ran = backend.run(
       plan.ranks,
       [&](BenchRank& rank) { return measure_places(rank, plan, places, asynchronous, *board); },
-      [&] { return !(stuck = !follower.look()); });
+      [&] {
+        const bool moves = follower.look();
+        if (follower.complete()) return follower.may_end();
+        stuck = !moves;
+        return moves;
+      });
   follower.look();
   if (stuck)
     return Error{ErrorCode::timeout, fmt::format("nothing has moved for {} s (-T), at {}",

@@ -131,7 +131,7 @@ class Group {
 
   Ran once(std::size_t i, int count = 1) {
     const std::optional<Call> made = call(i);
-    if (!made) return {};
+    if (!made) return {rank_.sit_out(), {}};
     Result<BatchTime> time = rank_.run(*made, count, places_[i].graph);
     if (!time) return {time.error(), {}};
     return {Done{}, *time};

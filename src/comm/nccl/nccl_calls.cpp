@@ -12,22 +12,22 @@ void* address(CudaPointer pointer) {
 }
 
 // A share to and from each rank.
-Status share_out(const NcclLibrary& nccl, const NcclPlace& place, const NcclCall& call) {
+Status share_out(const NcclLibrary& nccl, const NcclEnd& end, const NcclCall& call) {
   std::vector<NcclTransfer> transfers;
   const std::size_t share = call.count * nccl_bytes(call.type);
-  for (int peer = 0; peer < place.ranks; ++peer) {
+  for (int peer = 0; peer < end.ranks; ++peer) {
     const std::size_t at = share * static_cast<std::size_t>(peer);
     transfers.push_back({true, call.send + at, call.count, peer});
     transfers.push_back({false, call.recv + at, call.count, peer});
   }
-  return nccl_exchange(nccl, place, call.type, transfers);
+  return nccl_exchange(nccl, end, call.type, transfers);
 }
 
-Status around_the_ring(const NcclLibrary& nccl, const NcclPlace& place, const NcclCall& call) {
+Status around_the_ring(const NcclLibrary& nccl, const NcclEnd& end, const NcclCall& call) {
   const NcclTransfer transfers[] = {
-      {true, call.send, call.count, (place.rank + 1) % place.ranks},
-      {false, call.recv, call.count, (place.rank + place.ranks - 1) % place.ranks}};
-  return nccl_exchange(nccl, place, call.type, transfers);
+      {true, call.send, call.count, (end.rank + 1) % end.ranks},
+      {false, call.recv, call.count, (end.rank + end.ranks - 1) % end.ranks}};
+  return nccl_exchange(nccl, end, call.type, transfers);
 }
 
 }  // namespace
@@ -82,14 +82,14 @@ bool nccl_does(Kind kind) {
          kind == Kind::send;
 }
 
-Status nccl_enqueue(const NcclLibrary& nccl, const NcclPlace& place, const NcclCall& call) {
+Status nccl_enqueue(const NcclLibrary& nccl, const NcclEnd& end, const NcclCall& call) {
   const NcclFunctions& f = *nccl.operator->();
   void* const send = address(call.send);
   void* const recv = address(call.recv);
-  const NcclComm comm = place.comm;
-  CudaStreamHandle stream = place.stream;
+  const NcclComm comm = end.comm;
+  CudaStreamHandle stream = end.stream;
   const auto check = [&](NcclResult code, const char* name) {
-    return nccl.check(code, name, place.rank);
+    return nccl.check(code, name, end.rank);
   };
   switch (call.kind) {
     case Kind::all_reduce:
@@ -109,10 +109,10 @@ Status nccl_enqueue(const NcclLibrary& nccl, const NcclPlace& place, const NcclC
       return check(f.ncclBroadcast(send, recv, call.count, call.type, call.root, comm, stream),
                    "ncclBroadcast");
     case Kind::all_to_all:
-      if (f.ncclAlltoAll == nullptr) return share_out(nccl, place, call);
+      if (f.ncclAlltoAll == nullptr) return share_out(nccl, end, call);
       return check(f.ncclAlltoAll(send, recv, call.count, call.type, comm, stream), "ncclAlltoAll");
     case Kind::send:
-      return around_the_ring(nccl, place, call);
+      return around_the_ring(nccl, end, call);
     default:
       return Error{ErrorCode::unsupported,
                    fmt::format("NCCL has no {} that we call", name(call.kind))};
@@ -120,22 +120,21 @@ Status nccl_enqueue(const NcclLibrary& nccl, const NcclPlace& place, const NcclC
 }
 
 // A group that was begun is ended whatever happened in it. The first error counts.
-Status nccl_exchange(const NcclLibrary& nccl, const NcclPlace& place, NcclType type,
+Status nccl_exchange(const NcclLibrary& nccl, const NcclEnd& end, NcclType type,
                      std::span<const NcclTransfer> transfers) {
   const NcclFunctions& f = *nccl.operator->();
-  Status ok = nccl.check(f.ncclGroupStart(), "ncclGroupStart", place.rank);
+  Status ok = nccl.check(f.ncclGroupStart(), "ncclGroupStart", end.rank);
   if (!ok) return ok;
   for (const NcclTransfer& transfer : transfers) {
     void* const at = address(transfer.at);
     const NcclResult code =
-        transfer.sends
-            ? f.ncclSend(at, transfer.count, type, transfer.peer, place.comm, place.stream)
-            : f.ncclRecv(at, transfer.count, type, transfer.peer, place.comm, place.stream);
-    ok = nccl.check(code, transfer.sends ? "ncclSend" : "ncclRecv", place.rank);
+        transfer.sends ? f.ncclSend(at, transfer.count, type, transfer.peer, end.comm, end.stream)
+                       : f.ncclRecv(at, transfer.count, type, transfer.peer, end.comm, end.stream);
+    ok = nccl.check(code, transfer.sends ? "ncclSend" : "ncclRecv", end.rank);
     if (!ok) break;
   }
   const NcclResult ended = f.ncclGroupEnd();
-  return ok ? nccl.check(ended, "ncclGroupEnd (of sends and receives)", place.rank) : ok;
+  return ok ? nccl.check(ended, "ncclGroupEnd (of sends and receives)", end.rank) : ok;
 }
 
 }  // namespace peerscope

@@ -21,7 +21,7 @@ struct NcclCall {
 };
 
 // Where it is given to.
-struct NcclPlace {
+struct NcclEnd {
   NcclComm comm = nullptr;
   int rank = 0, ranks = 1;
   CudaStreamHandle stream = nullptr;
@@ -40,9 +40,9 @@ std::size_t nccl_bytes(NcclType type);
 bool nccl_does(Kind kind);  // what nccl_enqueue takes
 
 // NCCL's own operations; all_to_all by sends and receives where the library has none.
-[[nodiscard]] Status nccl_enqueue(const NcclLibrary& nccl, const NcclPlace& place,
+[[nodiscard]] Status nccl_enqueue(const NcclLibrary& nccl, const NcclEnd& end,
                                   const NcclCall& call);
-[[nodiscard]] Status nccl_exchange(const NcclLibrary& nccl, const NcclPlace& place, NcclType type,
+[[nodiscard]] Status nccl_exchange(const NcclLibrary& nccl, const NcclEnd& end, NcclType type,
                                    std::span<const NcclTransfer> transfers);
 
 }  // namespace peerscope

@@ -49,7 +49,7 @@ struct NcclCommunicator::Card {
 NcclCommunicator::NcclCommunicator(Identity identity, const NcclLibrary& nccl,
                                    const NcclCommOptions& options, Own own)
     : DeviceCommunicator(std::move(identity)),
-      nccl_(&nccl),
+      nccl_(nccl),
       options_(options),
       own_(std::move(own)) {}
 
@@ -128,7 +128,7 @@ Result<std::unique_ptr<NcclCommunicator>> NcclCommunicator::join(const CudaDrive
 Status NcclCommunicator::connect(const NcclUniqueId& id) {
   std::promise<Joined> promise;
   std::future<Joined> joined = promise.get_future();
-  std::thread thread([promise = std::move(promise), nccl = *nccl_, device = &own_.device,
+  std::thread thread([promise = std::move(promise), nccl = nccl_, device = &own_.device,
                       ranks = ranks(), id, rank = rank()]() mutable {
     Joined out;
     out.status = device->make_current();  // NCCL takes the device that is current
@@ -155,7 +155,7 @@ Status NcclCommunicator::connect(const NcclUniqueId& id) {
 
 NcclCommunicator::~NcclCommunicator() {
   if (comm_ == nullptr || !own_.device.make_current()) return;
-  (failure() ? (*nccl_)->ncclCommAbort : (*nccl_)->ncclCommDestroy)(comm_);
+  (failure() ? nccl_->ncclCommAbort : nccl_->ncclCommDestroy)(comm_);
 }
 
 Result<Algorithm> NcclCommunicator::choose(const Call& call) const {
@@ -194,7 +194,7 @@ Status NcclCommunicator::launch(const Operation& operation, CudaStreamHandle str
   last_.call.counts = {};  // the caller's, and may be gone by then
   Status done = own_.device.make_current();
   if (!done) return give_up(done.error());
-  const NcclPlace place{comm_, rank(), ranks(), stream};
+  const NcclEnd end{comm_, rank(), ranks(), stream};
   // What NCCL has no name for is moved as bytes; nothing that is as wide as two has none.
   const NcclType type = nccl_type(call.dtype).value_or(NcclType::u8);
   const NcclTransfer transfer{call.kind == Kind::send,
@@ -204,17 +204,17 @@ Status NcclCommunicator::launch(const Operation& operation, CudaStreamHandle str
   switch (call.kind) {
     case Kind::send:
     case Kind::recv:
-      if (call.count > 0) done = nccl_exchange(*nccl_, place, type, {&transfer, 1});
+      if (call.count > 0) done = nccl_exchange(nccl_, end, type, {&transfer, 1});
       break;
     case Kind::gather:
-      done = gather(call, place, type);
+      done = gather(call, end, type);
       break;
     case Kind::barrier:
-      done = nccl_enqueue(*nccl_, place,
+      done = nccl_enqueue(nccl_, end,
                           {Kind::all_reduce, own_.word.get(), own_.word.get(), 1, NcclType::i32});
       break;
     default:
-      done = nccl_enqueue(*nccl_, place,
+      done = nccl_enqueue(nccl_, end,
                           {call.kind, at(call.input), at(call.output),
                            shared ? call.count / static_cast<std::size_t>(ranks()) : call.count,
                            type, op_of(call.op), has_root(call.kind) ? call.peer : 0});
@@ -223,7 +223,7 @@ Status NcclCommunicator::launch(const Operation& operation, CudaStreamHandle str
 }
 
 // Ranks that give nothing take no part: both sides know it.
-Status NcclCommunicator::gather(const Call& call, const NcclPlace& place, NcclType type) const {
+Status NcclCommunicator::gather(const Call& call, const NcclEnd& end, NcclType type) const {
   std::vector<NcclTransfer> transfers;
   const bool is_root = call.peer == rank();
   CudaPointer to = at(call.output);
@@ -237,7 +237,7 @@ Status NcclCommunicator::gather(const Call& call, const NcclPlace& place, NcclTy
   }
   if (!is_root && call.count > 0)
     transfers.push_back({true, at(call.input), call.count, call.peer});
-  return transfers.empty() ? Status(Done{}) : nccl_exchange(*nccl_, place, type, transfers);
+  return transfers.empty() ? Status(Done{}) : nccl_exchange(nccl_, end, type, transfers);
 }
 
 Status NcclCommunicator::synchronize(CudaStreamHandle stream) {
@@ -261,18 +261,17 @@ Status NcclCommunicator::synchronize(CudaStreamHandle stream) {
 
 Status NcclCommunicator::look_for_error() {
   NcclResult later = kNcclSuccess;
-  const NcclResult asked = (*nccl_)->ncclCommGetAsyncError(comm_, &later);
-  if (asked != kNcclSuccess) return nccl_->check(asked, "ncclCommGetAsyncError", rank());
+  const NcclResult asked = nccl_->ncclCommGetAsyncError(comm_, &later);
+  if (asked != kNcclSuccess) return nccl_.check(asked, "ncclCommGetAsyncError", rank());
   if (later == kNcclInProgress) return Done{};
-  const Status noticed =
-      nccl_->check(later, "an operation of NCCL (ncclCommGetAsyncError)", rank());
+  const Status noticed = nccl_.check(later, "an operation of NCCL (ncclCommGetAsyncError)", rank());
   if (noticed || who_is_gone().empty()) return noticed;
   return Error{ErrorCode::peer_lost, noticed.error().message + who_is_gone()};
 }
 
 Status NcclCommunicator::give_up(const Error& why) {
   fail(why);
-  if (comm_ != nullptr && own_.device.make_current()) (*nccl_)->ncclCommAbort(comm_);
+  if (comm_ != nullptr && own_.device.make_current()) nccl_->ncclCommAbort(comm_);
   comm_ = nullptr;
   return why;
 }

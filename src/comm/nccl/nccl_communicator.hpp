@@ -27,7 +27,7 @@ struct NcclCommOptions {
 // needs a thread of its own: NCCL's calls may wait for other ranks.
 class NcclCommunicator final : public DeviceCommunicator {
  public:
-  // `bootstrap` ties the ranks together, and is not kept. All ranks succeed or all fail. The libraries outlive it.
+  // `bootstrap` ties the ranks together, and is not kept. All ranks succeed or all fail. The driver outlives it.
   static Result<std::unique_ptr<NcclCommunicator>> open(const CudaDriver& driver,
                                                         const NcclLibrary& nccl,
                                                         const NcclCommOptions& options,
@@ -62,13 +62,13 @@ class NcclCommunicator final : public DeviceCommunicator {
                                                         Communicator& bootstrap);
   Status connect(const NcclUniqueId& id);
   Status launch(const Operation& operation, CudaStreamHandle stream);
-  Status gather(const Call& call, const NcclPlace& place, NcclType type) const;
+  Status gather(const Call& call, const NcclEnd& end, NcclType type) const;
   Status look_for_error();
   Status give_up(const Error& why);  // aborts, so that nothing waits any more
   [[nodiscard]] Error late() const;
   [[nodiscard]] std::string who_is_gone() const;  // empty: nobody
 
-  const NcclLibrary* nccl_;
+  NcclLibrary nccl_;
   NcclCommOptions options_;
   Own own_;
   NcclComm comm_ = nullptr;

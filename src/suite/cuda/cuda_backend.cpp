@@ -1,26 +1,16 @@
 #include "suite/cuda/cuda_backend.hpp"
 
-#include <array>
-#include <atomic>
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "comm/algorithms.hpp"
+#include "comm/cuda/cuda_communicator.hpp"
 #include "comm/elements.hpp"
-#include "comm/host/host.hpp"
-#include "suite/cuda/cuda_rank.hpp"
+#include "suite/cuda/device_ranks.hpp"
 #include "suite/cuda/p2p.hpp"
-#include "suite/ranks.hpp"
 
 namespace peerscope {
 namespace {
@@ -71,57 +61,23 @@ class CudaBackend final : public BenchBackend {
   }
 
   Status run(int ranks, const Body& body, const Watch& watch) override {
-    setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);  // ranks that share a GPU wait for one another
-    HostOptions host{.name = "bench", .id = static_cast<std::uint64_t>(getpid()), .ranks = ranks};
-    const Result<HostWorld> world = HostWorld::create(host);
-    const Result<HostWorld> beside = HostWorld::create(host);  // what is not measured: barriers
-    if (!world || !beside) return world ? beside.error() : world.error();
-    return run_ranks(
-        ranks, options_.threads, [&](int rank) { return rank_main(*world, *beside, rank, body); },
-        watch);
+    const auto open = [this](const CudaDriver& driver, const DevicePlace& place,
+                             std::unique_ptr<Communicator> bootstrap) -> OpenedDevice {
+      CudaOptions cuda{.name = "bench",
+                       .id = static_cast<std::uint64_t>(getppid()),
+                       .device = place.device,
+                       .session = place.session,
+                       .tuning_file = options_.tuning_file};
+      Result<std::unique_ptr<CudaCommunicator>> comm =
+          CudaCommunicator::open(driver, cuda, std::move(bootstrap));
+      if (!comm) return comm.error();
+      return OpenedDevice(std::move(*comm));
+    };
+    return run_device_ranks({ranks, options_.threads, options_.session, options_.level}, open, body,
+                            watch);
   }
 
  private:
-  Status rank_main(const HostWorld& world, const HostWorld& beside, int rank,
-                   const Body& body) const {
-    pscope_session* session = open_session();
-    const Status done = measured_rank(world, beside, rank, body, session);
-    pscope_close(session);
-    return done;
-  }
-  Status measured_rank(const HostWorld& world, const HostWorld& beside, int rank, const Body& body,
-                       pscope_session* session) const {
-    Result<CudaDriver> driver = CudaDriver::open();
-    if (!driver) return driver.error();
-    Result<std::unique_ptr<Communicator>> bootstrap = world.open(rank, nullptr);
-    Result<std::unique_ptr<Communicator>> host = beside.open(rank, nullptr);
-    if (!bootstrap) return bootstrap.error();
-    if (!host) return host.error();
-    CudaOptions cuda{.name = "bench",
-                     .id = static_cast<std::uint64_t>(getppid()),
-                     .device = rank % driver->device_count(),
-                     .session = session,
-                     .tuning_file = options_.tuning_file};
-    Result<std::unique_ptr<CudaCommunicator>> comm =
-        CudaCommunicator::open(*driver, cuda, std::move(*bootstrap));
-    if (!comm) return comm.error();
-    CudaRank as_rank(**comm, **host);
-    if (Status ready = as_rank.prepare(); !ready) return ready;
-    const Status done = body(as_rank);
-    // Nobody takes its memory away while another one may still write to it.
-    if (done) static_cast<void>((*host)->barrier());
-    return done;
-  }
-  [[nodiscard]] pscope_session* open_session() const {
-    if (options_.session.empty()) return nullptr;
-    pscope_options recording{};
-    recording.size = sizeof recording;
-    recording.name = "bench";
-    recording.session = options_.session.c_str();
-    recording.level = static_cast<int>(options_.level);
-    return pscope_open(&recording, nullptr);
-  }
-
   CudaBackendOptions options_;
   BackendTraits traits_;
 };

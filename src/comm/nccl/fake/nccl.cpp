@@ -353,7 +353,10 @@ FAKE ncclCommInitRank(NcclComm* comm, int ranks, NcclUniqueId id, int rank) {
   const std::string of_rank = "ncclCommInitRank@" + std::to_string(rank);
   if (code_of("ncclCommInitRank") != kNcclSuccess) return shm_unlink(id.internal), 5;
   if (code_of(of_rank.c_str()) != kNcclSuccess) return 5;
-  if (std::getenv("NCCL_DEBUG") != nullptr) std::printf("NCCL INFO rank %d of %d\n", rank, ranks);
+  if (std::getenv("NCCL_DEBUG") != nullptr) {
+    std::printf("NCCL INFO rank %d of %d\n", rank, ranks);
+    std::fflush(stdout);
+  }
   World* world = attach(id.internal);
   if (world == nullptr || ranks > kRanks) return 2;
   if (world->attached.fetch_add(1) + 1 == ranks) shm_unlink(id.internal);

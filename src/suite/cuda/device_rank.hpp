@@ -1,17 +1,17 @@
-// One rank on a GPU as benchmarks see it.
+// One rank on a GPU as benchmarks see it, whoever moves its bytes.
 #pragma once
 
 #include <map>
 
-#include "comm/cuda/cuda_communicator.hpp"
+#include "comm/cuda/device_communicator.hpp"
 #include "suite/backend.hpp"
 
 namespace peerscope {
 
-class CudaRank final : public BenchRank {
+class DeviceRank final : public BenchRank {
  public:
   // `host` ties the ranks together outside of what is measured.
-  CudaRank(CudaCommunicator& comm, Communicator& host) : comm_(comm), host_(host) {}
+  DeviceRank(DeviceCommunicator& comm, Communicator& host) : comm_(comm), host_(host) {}
   Status prepare();
 
   [[nodiscard]] int rank() const override { return comm_.rank(); }
@@ -23,12 +23,13 @@ class CudaRank final : public BenchRank {
   Status fill(void* to, std::byte value, std::size_t bytes) override;
   Status barrier() override;
   Result<BatchTime> run(const Call& call, int count, bool graph) override;
+  Status sit_out() override { return barrier(); }  // as `run` begins
 
  private:
   Result<CudaGraph> capture(const Call& call, int count);
   Status enqueue(const Call& call, int count);
 
-  CudaCommunicator& comm_;
+  DeviceCommunicator& comm_;
   Communicator& host_;
   CudaStream stream_;
   CudaEvent begin_, end_;

@@ -1,10 +1,13 @@
-#include "suite/cuda/cuda_rank.hpp"
+#include "suite/cuda/device_rank.hpp"
 
+#include <algorithm>
 #include <chrono>
+
+#include "comm/cuda/peer_driver.hpp"
 
 namespace peerscope {
 
-Status CudaRank::prepare() {
+Status DeviceRank::prepare() {
   Result<CudaStream> stream = comm_.device().make_stream();
   if (!stream) return stream.error();
   stream_ = std::move(*stream);
@@ -16,7 +19,7 @@ Status CudaRank::prepare() {
   return Done{};
 }
 
-Result<void*> CudaRank::allocate(std::size_t bytes) {
+Result<void*> DeviceRank::allocate(std::size_t bytes) {
   Result<CudaMemory> memory = comm_.device().allocate(std::max<std::size_t>(bytes, 256));
   if (!memory) return memory.error();
   auto* at = reinterpret_cast<void*>(memory->get());
@@ -24,32 +27,32 @@ Result<void*> CudaRank::allocate(std::size_t bytes) {
   return at;
 }
 
-void CudaRank::release(void* memory) { blocks_.erase(memory); }
+void DeviceRank::release(void* memory) { blocks_.erase(memory); }
 
-Status CudaRank::upload(void* to, const void* from, std::size_t bytes) {
+Status DeviceRank::upload(void* to, const void* from, std::size_t bytes) {
   const Status done = comm_.device().upload(reinterpret_cast<CudaPointer>(to), from, bytes);
   return done ? comm_.settle() : done;
 }
 
-Status CudaRank::download(void* to, const void* from, std::size_t bytes) {
+Status DeviceRank::download(void* to, const void* from, std::size_t bytes) {
   return comm_.device().download(to, reinterpret_cast<CudaPointer>(from), bytes);
 }
 
-Status CudaRank::fill(void* to, std::byte value, std::size_t bytes) {
+Status DeviceRank::fill(void* to, std::byte value, std::size_t bytes) {
   const Status done = comm_.device().fill(reinterpret_cast<CudaPointer>(to), value, bytes);
   return done ? comm_.settle() : done;
 }
 
-Status CudaRank::barrier() { return host_.barrier(); }
+Status DeviceRank::barrier() { return host_.barrier(); }
 
-Status CudaRank::enqueue(const Call& call, int count) {
+Status DeviceRank::enqueue(const Call& call, int count) {
   for (int i = 0; i < count; ++i) {
     if (Status done = comm_.enqueue(call, stream_.get()); !done) return done;
   }
   return Done{};
 }
 
-Result<CudaGraph> CudaRank::capture(const Call& call, int count) {
+Result<CudaGraph> DeviceRank::capture(const Call& call, int count) {
   if (Status ok = comm_.device().begin_capture(stream_); !ok) return ok.error();
   const Status enqueued = enqueue(call, count);
   Result<CudaGraph> graph = comm_.device().end_capture(stream_);
@@ -62,7 +65,7 @@ Result<CudaGraph> CudaRank::capture(const Call& call, int count) {
   return graph;
 }
 
-Result<BatchTime> CudaRank::run(const Call& call, int count, bool graph) {
+Result<BatchTime> DeviceRank::run(const Call& call, int count, bool graph) {
   using Clock = std::chrono::steady_clock;
   CudaGraph captured;
   if (graph) {
