@@ -120,6 +120,29 @@ TEST_F(CudaComm, EveryOperationIsWhatFloat64Says) {
   }
 }
 
+// The kernels know no element of 8 bytes; what only moves elements takes all types.
+TEST_F(CudaComm, ElementsOfEightBytesAreMovedWhole) {
+  on_ranks(2, std::chrono::seconds(10), [](CudaCommunicator& comm) {
+    const auto mine = static_cast<std::uint64_t>(comm.rank() + 1) << 40;
+    std::vector<std::uint64_t> data(1001), all(2002), uneven(1004);
+    for (std::size_t i = 0; i < data.size(); ++i) data[i] = mine + i;
+    ASSERT_TRUE(comm.all_gather({data.data(), data.size(), Dtype::u64}, all.data()));
+    const std::vector<std::size_t> counts{3, 1001};
+    ASSERT_TRUE(
+        comm.gather({data.data(), counts[static_cast<std::size_t>(comm.rank())], Dtype::u64},
+                    uneven.data(), counts, 0));
+    ASSERT_TRUE(comm.broadcast({data.data(), data.size(), Dtype::u64}, data.data(), 1));
+    for (std::uint64_t i = 0; i < data.size(); ++i) {
+      ASSERT_EQ(data[i], (2ull << 40) + i);
+      ASSERT_EQ(all[i], (1ull << 40) + i);
+      ASSERT_EQ(all[i + 1001], (2ull << 40) + i);
+      if (comm.rank() == 0) {
+        ASSERT_EQ(uneven[i + 3], (2ull << 40) + i);
+      }
+    }
+  });
+}
+
 TEST_F(CudaComm, AGraphRunsWhatItCapturedAsOftenAsItIsLaunched) {
   on_ranks(2, std::chrono::seconds(30), [](CudaCommunicator& comm) {
     Result<CudaStream> stream = comm.device().make_stream();

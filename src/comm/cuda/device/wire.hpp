@@ -82,7 +82,7 @@ struct Arguments {
   std::uint32_t rank, ranks;
   const std::byte* input;
   std::byte* output;
-  std::uint64_t elements;    // of the whole tensor
+  std::uint64_t elements;    // of the whole tensor, as the kernel knows them: 4 bytes at most
   std::uint64_t timeout_ns;  // of each wait
   std::uint64_t what;        // packed: all ranks must agree
   Failure* failure;
