@@ -278,6 +278,36 @@ TEST(CudaKernels, ARankThatNeverComesIsNamedInTime) {
   }
 }
 
+// Whoever gave up has operations behind the one that failed in its stream, or its graph. They must not send: what the failed one
+// has sent may still be waiting for a rank that is late.
+TEST(CudaKernels, AfterAFailureNothingMoreIsSentForTheOperationThatFailed) {
+  for (const Algorithm algorithm : {Algorithm::unknown, Algorithm::direct, Algorithm::ring}) {
+    World world(2, 100'000'000);
+    const bool small = algorithm == Algorithm::unknown;
+    std::vector<float> first(50, 1.0F), second(50, 2.0F), late(50, 10.0F);
+    const auto run = [&](int rank, std::vector<float>& data) {
+      std::vector<std::thread> threads;
+      Call call = all_reduce_of(data);
+      if (!small) call.algorithm = algorithm;
+      const auto prepared = prepare(world, call, rank, 2);
+      if (small) {
+        world.launch(threads, 1, [a = prepared.get()](const Block& block) {
+          low_latency<F32, Sum>(a->arguments.common, block);
+        });
+      } else {
+        launch_plan(world, threads, call, prepared->arguments, 1);
+      }
+      for (std::thread& thread : threads) thread.join();
+    };
+    run(0, first);
+    EXPECT_EQ(world.failure(0).state, 1u) << name(algorithm);
+    run(0, second);
+    run(1, late);
+    EXPECT_TRUE(world.failure(1).state == 1 || late[0] == 11.0F)
+        << name(algorithm) << ": it has got " << late[0] << " and no error";
+  }
+}
+
 TEST(CudaKernels, EachOperationHasItsStamp) {
   World world(2);
   for (int i = 0; i < 3; ++i)

@@ -223,6 +223,12 @@ PSCOPE_DEVICE void give_up(const Arguments& a, Fault fault, std::uint32_t peer, 
   fence_system();
 }
 
+// Whether somebody has given up: 0, or 1 + who. A kernel that finds it so at its begin must not send: what the one that failed has
+// sent, with the same counts, may still be waiting for a rank that is late.
+PSCOPE_DEVICE std::uint32_t load_aborted(const Arguments& a) {
+  return load_relaxed(&control_of(a, a.rank).aborted);
+}
+
 // A wait that ends: by the device's clock, or because somebody gave up.
 class Patience {
  public:
@@ -231,7 +237,7 @@ class Patience {
   PSCOPE_DEVICE bool is_over(Fault fault, std::uint32_t peer, std::uint32_t block) {
     rest();
     if (++spins_ % 64 != 0) return false;
-    const std::uint32_t aborted = load_relaxed(&control_of(a_, a_.rank).aborted);
+    const std::uint32_t aborted = load_aborted(a_);
     if (aborted != 0) {
       give_up(a_, Fault::told, aborted - 1, block, 0, 0);
       return true;

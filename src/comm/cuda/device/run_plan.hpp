@@ -162,6 +162,7 @@ class PlanRun {
 
   PSCOPE_DEVICE void run() {
     wait_for_kernel_before(a_.early != 0);
+    const std::uint32_t aborted = block_.thread == 0 ? load_aborted(a_) : 0;
     const Stamper stamper(a_, block_, half_ != Half::sends);
     BlockState& state = state_of(a_, block_.index);
     for (std::uint32_t rank = block_.thread; rank < a_.ranks; rank += block_.threads) {
@@ -174,7 +175,10 @@ class PlanRun {
       shared_.steps[s] = plan_.steps[s];
       shared_.slices[s] = compute_slice(plan_.steps[s].block);
     }
-    block_.sync();
+    if (!block_.all(aborted == 0)) {
+      if (aborted != 0) give_up(a_, Fault::told, aborted - 1, block_.index, 0, 0);
+      return;
+    }
     if (!rounds()) return;
     for (std::uint32_t rank = block_.thread; rank < a_.ranks; rank += block_.threads) {
       if (half_ != Half::receives) state.sent[rank] = shared_.sent[rank];
