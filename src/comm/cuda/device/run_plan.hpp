@@ -169,7 +169,9 @@ class PlanRun {
       shared_.sent[rank] = state.sent[rank];
       shared_.received[rank] = state.received[rank];
     }
-    turn_ = (state.plans + 1) << 32;
+    // Each half by its own count: the other may be through before this one begins.
+    const std::uint64_t turn = state.plans[half_ == Half::receives ? 1 : 0] + 1;
+    turn_ = turn << kRoundBits;
     for (std::uint32_t s = block_.thread; s < plan_.step_count && s < kSharedSteps;
          s += block_.threads) {
       shared_.steps[s] = plan_.steps[s];
@@ -184,13 +186,16 @@ class PlanRun {
       if (half_ != Half::receives) state.sent[rank] = shared_.sent[rank];
       if (half_ != Half::sends) state.received[rank] = shared_.received[rank];
     }
-    if (half_ == Half::sends) return;
-    if (block_.thread == 0) ++state.plans;
+    if (block_.thread == 0) {
+      if (half_ != Half::receives) state.plans[0] = turn;
+      if (half_ != Half::sends) state.plans[1] = turn;
+    }
     stamper.end();
   }
 
  private:
   static constexpr std::uint64_t kElement = sizeof(typename Type::Element);
+  static constexpr int kRoundBits = 24;  // of `progress`; the others count operations
 
   // Our slice of a block of the tensor: whole lines of 128 bytes, counted from the block's begin.
   PSCOPE_DEVICE Slice compute_slice(std::int32_t tensor_block) const {
@@ -301,7 +306,8 @@ class PlanRun {
   PSCOPE_DEVICE bool wait_for_reading() {
     const std::uint64_t* progress = &state_of(a_, block_.index).progress;
     Patience patience(a_);
-    while (load_acquire(progress) < read_first_) {
+    // Their difference: the count of operations comes round.
+    while (static_cast<std::int64_t>(load_acquire(progress) - read_first_) < 0) {
       if (patience.is_over(Fault::timeout_room, a_.rank, block_.index)) return false;
     }
     return true;

@@ -50,7 +50,7 @@ struct BlockState {
   std::uint64_t sent[kMostRanks], received[kMostRanks];  // chunks
   // How far the sending half of the block is with reading the input: of which operation, and how many rounds.
   std::uint64_t progress;
-  std::uint64_t plans;          // operations of this block that went by a plan
+  std::uint64_t plans[2];  // operations that went by a plan: of what sends, of what does the rest
   std::uint64_t operations[2];  // block 0: collectives; others. The numbers of stamps
 };
 
