@@ -431,7 +431,8 @@ Error CudaCommunicator::explain() const {
                           progress_of(static_cast<int>(who)))};
     case Fault::mismatch:
       return {ErrorCode::mismatch,
-              fmt::format("{}: rank {} is at another operation{}: {}", ours, peer,
+              fmt::format("{}: rank {} {}{}: {}", ours, peer,
+                          f.theirs == f.mine ? "has other shares" : "is at another operation",
                           f.theirs >> 59 != 0 ? fmt::format(" ({})", words_of(f.theirs)) : "",
                           progress_of(static_cast<int>(who)))};
     default:

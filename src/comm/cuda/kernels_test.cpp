@@ -314,6 +314,32 @@ TEST(CudaKernels, AfterAFailureNothingMoreIsSentForTheOperationThatFailed) {
   }
 }
 
+// As many in all, but of other shares: the root must not take what lay in a channel for what was sent.
+TEST(CudaKernels, SharesOfAGatherThatDifferAreFoundOut) {
+  for (const Algorithm algorithm : supported_algorithms(Kind::gather)) {
+    World world(2, 1'000'000'000);
+    std::vector<float> given(30, 1.0F), gathered(30);
+    const std::vector<std::size_t> of_root{10, 20}, of_other{20, 10};
+    Call call{.kind = Kind::gather,
+              .input = given.data(),
+              .output = gathered.data(),
+              .count = 10,
+              .dtype = Dtype::f32,
+              .algorithm = algorithm,
+              .peer = 0,
+              .counts = of_root};
+    const auto root = prepare(world, call, 0, 2);
+    call.counts = of_other;
+    const auto other = prepare(world, call, 1, 2);
+    std::vector<std::thread> threads;
+    launch_plan(world, threads, call, root->arguments, 2);
+    launch_plan(world, threads, call, other->arguments, 2);
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(world.failure(0).state, 1u) << name(algorithm);
+    EXPECT_EQ(world.failure(0).fault, static_cast<std::uint32_t>(Fault::mismatch));
+  }
+}
+
 // A half may be through with an operation before the other has begun it; each counts for itself.
 TEST(CudaKernels, HalvesAgreeOnTheOperationHoweverLateOneIs) {
   World world(2, 300'000'000);

@@ -277,7 +277,11 @@ class PlanRun {
                                             channel(rank) * kFlagBytes);
   }
 
-  PSCOPE_DEVICE bool wait_for_data(std::uint32_t from) {
+  // What the operation is and how many elements are in the chunk: the shares of a gather could differ. Never the same for two.
+  PSCOPE_DEVICE std::uint64_t posted_as(std::uint64_t elements) const {
+    return a_.what ^ elements * 0x9E37'79B9'7F4A'7C15u;
+  }
+  PSCOPE_DEVICE bool wait_for_data(std::uint32_t from, std::uint64_t elements) {
     const std::uint64_t number = shared_.received[from];
     const auto* flag = reinterpret_cast<const Posted*>(flag_at(a_.layout.posted, a_.rank, from));
     Patience patience(a_);
@@ -286,10 +290,10 @@ class PlanRun {
       if (patience.is_over(Fault::timeout_data, from, block_.index)) return false;
       posted = load_posted_flag(flag);
     }
-    if (posted.count == number + 1 && posted.what == a_.what) return true;
-    const std::uint64_t theirs =
-        load_acquire(header_at(a_.rank, from, number));  // more has come since
-    if (theirs == a_.what) return true;
+    if (posted.count == number + 1 && posted.what == posted_as(elements)) return true;
+    const std::uint64_t* header = header_at(a_.rank, from, number);
+    const std::uint64_t theirs = load_acquire(header);
+    if (theirs == a_.what && load_acquire(header + 1) == elements) return true;  // more has come
     give_up(a_, Fault::mismatch, from, block_.index, 0, theirs);
     return false;
   }
@@ -321,7 +325,7 @@ class PlanRun {
     for (std::uint32_t i = block_.thread; i < step.source_count; i += block_.threads) {
       const std::uint32_t from = step.sources[i];
       move_.is_input[i] = from == a_.rank;
-      if (from != a_.rank) fine = wait_for_data(from) && fine;
+      if (from != a_.rank) fine = wait_for_data(from, elements) && fine;
       move_.sources[i] = from == a_.rank ? a_.input + input_offset(step.block, first)
                                          : chunk_at(a_.rank, from, shared_.received[from]);
     }
@@ -344,18 +348,20 @@ class PlanRun {
     if (!block_.all(fine)) return false;
     if (elements > 0) move_all<Type, Op>(block_, move_);
     block_.sync();
-    pass_on(step, shift);
+    pass_on(step, elements, shift);
     return true;
   }
 
   // What we wrote is told to whom it is for, what we read is free again.
-  PSCOPE_DEVICE void pass_on(const DeviceStep& step, std::uint32_t shift) {
+  PSCOPE_DEVICE void pass_on(const DeviceStep& step, std::uint64_t elements, std::uint32_t shift) {
     for (std::uint32_t i = block_.thread; i < step.target_count; i += block_.threads) {
       const std::uint32_t to = step.targets[i];
       if (to == a_.rank) continue;
-      *header_at(to, a_.rank, shared_.sent[to]) = a_.what;
+      std::uint64_t* header = header_at(to, a_.rank, shared_.sent[to]);
+      header[0] = a_.what;
+      header[1] = elements;
       store_posted_flag(reinterpret_cast<Posted*>(flag_at(a_.layout.posted, to, a_.rank)),
-                        {++shared_.sent[to], a_.what});
+                        {++shared_.sent[to], posted_as(elements)});
     }
     for (std::uint32_t i = block_.thread - shift; i < step.source_count; i += block_.threads) {
       const std::uint32_t from = step.sources[i];
