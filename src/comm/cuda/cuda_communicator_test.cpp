@@ -204,6 +204,23 @@ TEST_F(CudaComm, ARankThatDoesNotComeIsNamedAndTheCommunicatorHasFailed) {
   });
 }
 
+TEST_F(CudaComm, AnErrorCountsAllOperationsThatTheOtherRankHasBegun) {
+  on_ranks(2, std::chrono::milliseconds(400), [](CudaCommunicator& comm) {
+    std::vector<float> data(10);
+    for (int i = 0; i < 3; ++i)
+      ASSERT_TRUE(comm.all_reduce({data.data(), 10, Dtype::f32}, data.data(), ReduceOp::sum));
+    if (comm.rank() == 1) {
+      ASSERT_TRUE(comm.send({data.data(), 10, Dtype::f32}, 0));
+      std::this_thread::sleep_for(std::chrono::seconds(1));  // its memory is looked at
+      return;
+    }
+    ASSERT_TRUE(comm.recv({data.data(), 10, Dtype::f32}, 1));
+    const Status late = comm.barrier();
+    ASSERT_FALSE(late);
+    EXPECT_THAT(late.error().message, HasSubstr("it has begun 4 operations"));
+  });
+}
+
 TEST_F(CudaComm, RanksThatDisagreeFindOut) {
   std::atomic<int> mismatches{0};
   on_ranks(2, std::chrono::milliseconds(500), [&](CudaCommunicator& comm) {

@@ -215,7 +215,7 @@ PSCOPE_DEVICE void give_up(const Arguments& a, Fault fault, std::uint32_t peer, 
   f.waited_ns = waited_ns;
   f.mine = a.what;
   f.theirs = theirs;
-  f.operation = ours.entered;
+  f.operation = load_acquire(&ours.entered);
   fence_system();
   store_relaxed(&f.state, 1);
   for (std::uint32_t rank = 0; rank < a.ranks; ++rank)
@@ -262,24 +262,25 @@ class Stamper {
   PSCOPE_DEVICE Stamper(const Arguments& a, const Block& block, bool stamps = true) : a_(a) {
     if (!stamps || block.index != 0 || block.thread != 0) return;
     Control& ours = control_of(a, a.rank);
-    count_ = &state_of(a, 0).operations[a.collective != 0 ? 0 : 1];
+    std::uint64_t* counts = state_of(a, 0).operations;
+    count_ = counts + (a.collective != 0 ? 0 : 1);
     number_ = *count_;
-    ours.what = a.what;
-    ours.bytes = a.elements;
-    ours.entered = number_ + 1;
+    store_relaxed(&ours.what, a.what);
+    store_relaxed(&ours.entered, counts[0] + counts[1] + 1);
     begin_ = clock_now();
   }
   PSCOPE_DEVICE void end() const {
     if (count_ == nullptr) return;
-    *count_ = number_ + 1;
+    store_relaxed(count_, number_ + 1);
     if (a_.stamped == 0) return;
     auto* ring = reinterpret_cast<Vector*>(a_.regions[a_.rank] + a_.layout.stamps) +
                  (a_.collective != 0 ? 0 : kStamps);
     const std::uint64_t ns = clock_now() - begin_;
     const auto turn = static_cast<std::uint32_t>(number_ / kStamps + 1) & 0xFFFFu;
-    ring[number_ % kStamps] = {
-        static_cast<std::uint32_t>(begin_), static_cast<std::uint32_t>(begin_ >> 32),
-        ns > 0xFFFFFFFFu ? 0xFFFFFFFFu : static_cast<std::uint32_t>(ns), a_.id | turn << 16};
+    store_line(
+        ring + number_ % kStamps,
+        {static_cast<std::uint32_t>(begin_), static_cast<std::uint32_t>(begin_ >> 32),
+         ns > 0xFFFFFFFFu ? 0xFFFFFFFFu : static_cast<std::uint32_t>(ns), a_.id | turn << 16});
   }
 
  private:

@@ -166,8 +166,8 @@ class PlanRun {
     const Stamper stamper(a_, block_, half_ != Half::sends);
     BlockState& state = state_of(a_, block_.index);
     for (std::uint32_t rank = block_.thread; rank < a_.ranks; rank += block_.threads) {
-      shared_.sent[rank] = state.sent[rank];
-      shared_.received[rank] = state.received[rank];
+      if (half_ != Half::receives) shared_.sent[rank] = state.sent[rank];
+      if (half_ != Half::sends) shared_.received[rank] = state.received[rank];
     }
     // Each half by its own count: the other may be through before this one begins.
     const std::uint64_t turn = state.plans[half_ == Half::receives ? 1 : 0] + 1;

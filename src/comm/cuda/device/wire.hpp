@@ -40,8 +40,8 @@ struct Control {
   std::uint32_t aborted;  // 1 + the rank that gave up first; written by anybody
   std::uint32_t failing;  // the first of our threads that fails sets it
   std::uint64_t entered;  // operations begun, and what the last one is: for whoever waits for us
-  std::uint64_t what, bytes;
-  std::uint64_t pad[4];
+  std::uint64_t what;
+  std::uint64_t pad[5];
 };
 
 // Kept between the kernels of a rank, by block.

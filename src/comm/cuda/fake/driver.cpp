@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "comm/cuda/fake/dma.hpp"
 #include "comm/cuda/fake/stream.hpp"
 #include "record/ticks.hpp"
 
@@ -160,7 +161,7 @@ FAKE cuMemcpyHtoD_v2(CudaPointer to, const void* from, std::size_t bytes) {
 FAKE cuMemcpyDtoH_v2(void* to, CudaPointer from, std::size_t bytes) {
   FAIL_IF_ASKED("cuMemcpyDtoH");
   if (!inside(from, bytes)) return kInvalidValue;
-  std::memcpy(to, host(from), bytes);
+  copy_as_dma(to, host(from), bytes);
   return kCudaSuccess;
 }
 FAKE cuMemcpyDtoD_v2(CudaPointer to, CudaPointer from, std::size_t bytes) {

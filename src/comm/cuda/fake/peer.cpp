@@ -15,6 +15,7 @@
 
 #include "comm/cuda/device/low_latency.hpp"
 #include "comm/cuda/device/run_plan.hpp"
+#include "comm/cuda/fake/dma.hpp"
 #include "comm/cuda/fake/stream.hpp"
 #include "comm/cuda/peer_driver.hpp"
 #include "record/ticks.hpp"
@@ -218,7 +219,7 @@ FAKE cuMemcpyAsync(CudaPointer to, CudaPointer from, std::size_t bytes, CudaStre
   return kCudaSuccess;
 }
 FAKE cuMemcpyDtoHAsync_v2(void* to, CudaPointer from, std::size_t bytes, CudaStreamHandle) {
-  std::memcpy(to, at(from), bytes);
+  copy_as_dma(to, at(from), bytes);
   return kCudaSuccess;
 }
 FAKE cuStreamSynchronize(CudaStreamHandle) { return kCudaSuccess; }
