@@ -5,7 +5,6 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "base/units.hpp"
 #include "comm/algorithms.hpp"
@@ -76,38 +75,47 @@ CudaCommunicator::CudaCommunicator(Identity identity, CudaDevice device, cuda::K
       processes_(static_cast<std::size_t>(ranks())),
       costs_(kNvlink) {}
 
+// What a rank needs before it meets the others.
+Result<std::unique_ptr<CudaCommunicator>> CudaCommunicator::open_alone(const CudaDriver& driver,
+                                                                       const CudaOptions& options,
+                                                                       int rank, int ranks) {
+  Result<CudaDevice> device = CudaDevice::open(driver, options.device);
+  if (!device) return device.error();
+  Result<cuda::Kernels> kernels = cuda::Kernels::load(*device, options.kernels);
+  if (!kernels) return kernels.error();
+  Identity identity{.id = options.id,
+                    .name = options.name,
+                    .rank = rank,
+                    .ranks = ranks,
+                    .backend = Backend::cuda,
+                    .device = static_cast<std::uint16_t>(options.device),
+                    .session = nullptr};
+  std::unique_ptr<CudaCommunicator> comm(
+      new CudaCommunicator(std::move(identity), std::move(*device), std::move(*kernels), options));
+  if (!options.tuning_file.empty()) {
+    Result<TunedChoices> tuned = TunedChoices::read(options.tuning_file);
+    if (!tuned) return tuned.error();
+    comm->tuned_ = std::move(*tuned);
+  }
+  return comm;
+}
+
+// Every rank goes through the same calls of the bootstrap, whatever fails on the way.
 Result<std::unique_ptr<CudaCommunicator>> CudaCommunicator::open(
     const CudaDriver& driver, const CudaOptions& options, std::unique_ptr<Communicator> bootstrap) {
-  auto opened = [&]() -> Result<std::unique_ptr<CudaCommunicator>> {
-    Result<CudaDevice> device = CudaDevice::open(driver, options.device);
-    if (!device) return device.error();
-    Result<cuda::Kernels> kernels = cuda::Kernels::load(*device, options.kernels);
-    if (!kernels) return kernels.error();
-    Identity identity{.id = options.id,
-                      .name = options.name,
-                      .rank = bootstrap->rank(),
-                      .ranks = bootstrap->ranks(),
-                      .backend = Backend::cuda,
-                      .device = static_cast<std::uint16_t>(options.device),
-                      .session = nullptr};
-    std::unique_ptr<CudaCommunicator> comm(new CudaCommunicator(
-        std::move(identity), std::move(*device), std::move(*kernels), options));
-    if (!options.tuning_file.empty()) {
-      Result<TunedChoices> tuned = TunedChoices::read(options.tuning_file);
-      if (!tuned) return tuned.error();
-      comm->tuned_ = std::move(*tuned);
-    }
-    if (Status shared = comm->share_memory(*bootstrap); !shared) return shared.error();
-    return comm;
-  }();
-  const Result<std::int32_t> fine = least_of_all(*bootstrap, opened ? 1 : 0);
-  if (!opened) return opened.error();
-  if (!fine) return fine.error();
-  if (*fine == 0)
+  const auto all_are = [&](const Status& mine) -> Status {
+    const Result<std::int32_t> fine = least_of_all(*bootstrap, mine ? 1 : 0);
+    if (!mine) return mine;
+    if (!fine) return fine.error();
+    if (*fine != 0) return Done{};
     return Error{
         ErrorCode::peer_lost,
         fmt::format("communicator {}: another rank could not open its GPU; its error says why",
                     options.name)};
+  };
+  auto opened = open_alone(driver, options, bootstrap->rank(), bootstrap->ranks());
+  if (Status fine = all_are(opened ? Status(Done{}) : opened.error()); !fine) return fine.error();
+  if (Status fine = all_are((*opened)->share_memory(*bootstrap)); !fine) return fine.error();
   (*opened)->bootstrap_ = std::move(bootstrap);
   return opened;
 }
@@ -147,8 +155,12 @@ Status CudaCommunicator::share_memory(Communicator& bootstrap) {
   if (Status met = meet(bootstrap); !met) return met;
   Result<PeerMemory> own = PeerMemory::create(device_, layout_.total);
   Status status = own ? Status(Done{}) : Status(own.error());
-  Result<int> fd = own ? own->export_fd(device_) : Result<int>(own.error());
-  if (status && !fd) status = fd.error();
+  Descriptor exported;
+  if (status) {
+    const Result<int> fd = own->export_fd(device_);
+    if (fd) exported = Descriptor(*fd);
+    if (!fd) status = fd.error();
+  }
   if (status) {
     status = device_.fill(own->at(), std::byte{0}, layout_.pool);
     if (status) status = settle();
@@ -158,9 +170,8 @@ Status CudaCommunicator::share_memory(Communicator& bootstrap) {
   if (!all) return all.error();
   if (*all == 0)
     return Error{ErrorCode::peer_lost, "another rank has no memory to share; its error says why"};
-  const Result<std::vector<int>> descriptors =
-      exchange_descriptors(bootstrap, *fd, options_.timeout);
-  close(*fd);
+  Result<std::vector<Descriptor>> descriptors =
+      exchange_descriptors(bootstrap, exported.get(), options_.timeout);
   if (!descriptors) return descriptors.error();
   const auto self = static_cast<std::size_t>(rank());
   for (std::size_t peer = 0; peer < descriptors->size(); ++peer) {
@@ -168,8 +179,9 @@ Status CudaCommunicator::share_memory(Communicator& bootstrap) {
       regions_.push_back(std::move(*own));
       continue;
     }
-    Result<PeerMemory> mapped = PeerMemory::import(
-        device_, (*descriptors)[peer], regions_.empty() ? own->bytes() : regions_.front().bytes());
+    Result<PeerMemory> mapped =
+        PeerMemory::import(device_, (*descriptors)[peer].release(),
+                           regions_.empty() ? own->bytes() : regions_.front().bytes());
     if (!mapped)
       return Error{ErrorCode::unsupported,
                    fmt::format("GPU {} cannot map the memory of rank {}'s GPU: {}. nvidia-smi topo "
@@ -222,7 +234,7 @@ Status CudaCommunicator::settle() const {
 
 CudaCommunicator::~CudaCommunicator() {
   static_cast<void>(device_.make_current());
-  if (!failure() && stream_) static_cast<void>(synchronize(stream_.get()));
+  if (!failure() && failure_ != nullptr) static_cast<void>(synchronize(stream_.get()));
   stamps_.reset();
   // Peers may still be at an operation that writes to us: memory is mapped until they have given it back, too.
   plan_memory_.clear();

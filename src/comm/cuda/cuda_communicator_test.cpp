@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -31,15 +33,14 @@ const std::vector<Kind> kAll{Kind::all_reduce, Kind::broadcast,      Kind::reduc
 using Opened = Result<std::unique_ptr<CudaCommunicator>>;
 
 Opened open_rank(const CudaDriver& driver, const HostWorld& world, int rank,
-                 std::chrono::milliseconds timeout) {
+                 std::chrono::milliseconds timeout, CudaOptions options = {}) {
   Result<std::unique_ptr<Communicator>> host = world.open(rank);
   if (!host) return host.error();
-  CudaOptions options;
   options.name = "test";
   options.device = rank % driver.device_count();
   options.timeout = timeout;
   options.pool_bytes = 1 << 20;
-  options.kernels = kAnyImage;
+  if (options.kernels.empty()) options.kernels = kAnyImage;
   return CudaCommunicator::open(driver, options, std::move(*host));
 }
 
@@ -235,14 +236,21 @@ TEST_F(CudaComm, RanksThatDisagreeFindOut) {
   EXPECT_GE(mismatches, 1);
 }
 
-TEST_F(CudaComm, AllRanksFailToOpenTogether) {
-  for (const char* call : {"cuMemCreate", "cuMemSetAccess", "cuModuleLoadData"}) {
+std::ptrdiff_t open_files() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+}
+
+TEST_F(CudaComm, AllRanksFailToOpenTogetherAndLeaveNoFileOpen) {
+  for (const char* call :
+       {"cuMemCreate", "cuMemCreate@1", "cuMemSetAccess", "cuMemImportFromShareableHandle",
+        "cuModuleLoadData", "cuMemAlloc", "cuStreamCreate"}) {
     setenv("FAKE_CUDA_FAIL", call, 1);
     const Result<CudaDriver> driver = CudaDriver::open();
     ASSERT_TRUE(driver);
-    const HostWorld world = world_of(2);
+    const HostWorld world = world_of(3);
+    const std::ptrdiff_t before = open_files();
     std::vector<std::thread> threads;
-    for (int rank = 0; rank < 2; ++rank) {
+    for (int rank = 0; rank < 3; ++rank) {
       threads.emplace_back([&, rank] {
         const Opened comm = open_rank(*driver, world, rank, std::chrono::seconds(5));
         ASSERT_FALSE(comm) << call;
@@ -250,7 +258,26 @@ TEST_F(CudaComm, AllRanksFailToOpenTogether) {
       });
     }
     for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(open_files(), before) << call;
   }
+}
+
+// However early: the others hear that it was not they.
+TEST_F(CudaComm, WhenOneRankFailsToOpenTheOthersSaySo) {
+  const Result<CudaDriver> driver = CudaDriver::open();
+  ASSERT_TRUE(driver);
+  const HostWorld world = world_of(2);
+  std::thread other([&] {
+    CudaOptions options;
+    options.tuning_file = "/there/is/none";
+    const Opened comm = open_rank(*driver, world, 1, std::chrono::seconds(5), options);
+    ASSERT_FALSE(comm);
+    EXPECT_THAT(comm.error().message, HasSubstr("/there/is/none"));
+  });
+  const Opened comm = open_rank(*driver, world, 0, std::chrono::seconds(5));
+  other.join();
+  ASSERT_FALSE(comm);
+  EXPECT_THAT(comm.error().message, HasSubstr("another rank could not open its GPU"));
 }
 
 TEST_F(CudaComm, WithoutKernelsItSaysHowToGetThem) {

@@ -2,7 +2,7 @@
 // one is: bounds of memory, a current context, waiting for a stream that is being captured.
 //
 //   FAKE_CUDA_DEVICES=N     how many there are (2)
-//   FAKE_CUDA_FAIL=cuName   this call fails with code 719
+//   FAKE_CUDA_FAIL=cuName   this call fails with code 719; cuMemCreate@1: for device 1 only
 //   FAKE_CUDA_HANG=1        streams never become empty
 #include <cstdio>
 #include <cstdlib>

@@ -128,9 +128,10 @@ FAKE cuMemGetAllocationGranularity(std::size_t* bytes, const CudaAllocationPrope
   *bytes = kGranularity;
   return kCudaSuccess;
 }
-FAKE cuMemCreate(CudaAllocation* made, std::size_t bytes, const CudaAllocationProperties*,
+FAKE cuMemCreate(CudaAllocation* made, std::size_t bytes, const CudaAllocationProperties* of,
                  unsigned long long) {
-  if (is_told_to_fail("cuMemCreate")) return kCudaOutOfMemory;
+  const std::string of_device = "cuMemCreate@" + std::to_string(of->location.id);
+  if (is_told_to_fail("cuMemCreate") || is_told_to_fail(of_device)) return kCudaOutOfMemory;
   const int fd = memfd_create("fake gpu", MFD_CLOEXEC);
   if (fd < 0 || ftruncate(fd, static_cast<off_t>(bytes)) != 0) return kCudaOutOfMemory;
   *made = static_cast<CudaAllocation>(fd);
