@@ -334,7 +334,7 @@ Status CudaCommunicator::launch(const Operation& operation, CudaStreamHandle str
   arguments.common = template_;
   cuda::fill(arguments, call, rank(), ranks());
   cuda::Arguments& a = arguments.common;
-  a.stamped = stamps_->records() ? 1 : 0;
+  a.stamped = stamps_->reads() ? 1 : 0;
   a.id = a.stamped != 0 ? stamps_->id_of(op_of(operation, small)) : 0;
   a.early = shares_gpu_ ? 0 : 1;
   const CudaFunction function =
