@@ -39,6 +39,13 @@ pscope_op op_of(const Operation& operation, bool low_latency) {
   return op;
 }
 
+bool is_supported(Algorithm algorithm, Kind kind) {
+  return std::ranges::any_of(strategies(), [&](const Strategy& strategy) {
+    return strategy.algorithm == algorithm &&
+           std::ranges::find(strategy.kinds, kind) != strategy.kinds.end();
+  });
+}
+
 // What pack_what put together, in words.
 std::string words_of(std::uint64_t what) {
   const auto field = [&](int shift, int bits) {
@@ -126,8 +133,9 @@ Status CudaCommunicator::meet(Communicator& bootstrap) {
     ProcessId process;
     char bus[16] = {};
     int multiprocessors = 0;
+    std::uint64_t pool_bytes = 0;
   };
-  Rank me{.process = this_process()};
+  Rank me{.process = this_process(), .pool_bytes = options_.pool_bytes};
   const Result<CudaDeviceInfo> info = describe(device_.driver(), device_.ordinal());
   if (info) info->pci_bus_id.copy(me.bus, sizeof me.bus - 1);
   f_->cuDeviceGetAttribute(&me.multiprocessors, kCudaMultiprocessors, device_.ordinal());
@@ -137,6 +145,11 @@ Status CudaCommunicator::meet(Communicator& bootstrap) {
   std::ptrdiff_t sharing = 1;
   int multiprocessors = me.multiprocessors;
   for (std::size_t r = 0; r < all.size(); ++r) {
+    if (all[r].pool_bytes != all[0].pool_bytes)
+      return Error{ErrorCode::mismatch,
+                   fmt::format("communicator {}: rank 0 has {} B of registered memory, rank {} has "
+                               "{} B: all must have as much",
+                               name(), all[0].pool_bytes, r, all[r].pool_bytes)};
     processes_[r] = all[r].process;
     multiprocessors = std::min(multiprocessors, all[r].multiprocessors);
     sharing = std::max(sharing, std::ranges::count_if(all, [&](const Rank& other) {
@@ -246,8 +259,8 @@ Result<Algorithm> CudaCommunicator::choose(const Call& call) const {
   if (!is_collective(call.kind))
     return call.algorithm == Algorithm::unknown ? Algorithm::direct : call.algorithm;
   if (call.algorithm != Algorithm::unknown) return call.algorithm;
-  if (const auto tuned = tuned_.find("cuda", call.kind, ranks(), call_bytes(call, ranks())); tuned)
-    return *tuned;
+  const auto tuned = tuned_.find("cuda", call.kind, ranks(), call_bytes(call, ranks()));
+  if (tuned && is_supported(*tuned, call.kind)) return *tuned;
   // Between two everything is one hop, and no algorithm moves fewer bytes over the link.
   if (ranks() <= 2) return Algorithm::direct;
   return choose_algorithm(costs_, call, ranks());

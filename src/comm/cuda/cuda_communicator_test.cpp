@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <thread>
 
@@ -39,7 +40,7 @@ Opened open_rank(const CudaDriver& driver, const HostWorld& world, int rank,
   options.name = "test";
   options.device = rank % driver.device_count();
   options.timeout = timeout;
-  options.pool_bytes = 1 << 20;
+  if (options.pool_bytes == CudaOptions{}.pool_bytes) options.pool_bytes = 1 << 20;
   if (options.kernels.empty()) options.kernels = kAnyImage;
   return CudaCommunicator::open(driver, options, std::move(*host));
 }
@@ -142,6 +143,24 @@ TEST_F(CudaComm, ElementsOfEightBytesAreMovedWhole) {
       }
     }
   });
+}
+
+// The file may be of another version, or somebody's own.
+TEST_F(CudaComm, AnAlgorithmThatIsNotOneOfTheOperationIsNotChosen) {
+  const std::string file = testing::TempDir() + "cuda_tuned.json";
+  std::ofstream(file)
+      << R"({"version": 1, "choices": [{"backend": "cuda", "operation": "all_gather",
+    "ranks": 1, "bytes": 40, "algorithm": "two_shot"}]})";
+  const Result<CudaDriver> driver = CudaDriver::open();
+  ASSERT_TRUE(driver);
+  CudaOptions options;
+  options.tuning_file = file;
+  Opened comm = open_rank(*driver, world_of(1), 0, std::chrono::seconds(5), options);
+  ASSERT_TRUE(comm) << comm.error().message;
+  std::vector<float> data(10);
+  const Status done = (*comm)->all_gather({data.data(), 10, Dtype::f32}, data.data());
+  EXPECT_TRUE(done) << done.error().message;
+  std::filesystem::remove(file);
 }
 
 TEST_F(CudaComm, AGraphRunsWhatItCapturedAsOftenAsItIsLaunched) {
@@ -278,6 +297,22 @@ TEST_F(CudaComm, WhenOneRankFailsToOpenTheOthersSaySo) {
   other.join();
   ASSERT_FALSE(comm);
   EXPECT_THAT(comm.error().message, HasSubstr("another rank could not open its GPU"));
+}
+
+TEST_F(CudaComm, PoolsOfOtherSizesAreRefusedByAll) {
+  const Result<CudaDriver> driver = CudaDriver::open();
+  ASSERT_TRUE(driver);
+  const HostWorld world = world_of(2);
+  const auto rank_main = [&](int rank) {
+    CudaOptions options;
+    options.pool_bytes = rank == 0 ? 1 << 20 : 2 << 20;
+    const Opened comm = open_rank(*driver, world, rank, std::chrono::seconds(5), options);
+    ASSERT_FALSE(comm);
+    EXPECT_THAT(comm.error().message, HasSubstr("rank 1 has 2097152 B"));
+  };
+  std::thread other(rank_main, 1);
+  rank_main(0);
+  other.join();
 }
 
 TEST_F(CudaComm, WithoutKernelsItSaysHowToGetThem) {
