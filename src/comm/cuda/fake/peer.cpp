@@ -16,6 +16,7 @@
 
 #include "comm/cuda/device/low_latency.hpp"
 #include "comm/cuda/device/run_plan.hpp"
+#include "comm/cuda/fake/dma.hpp"
 #include "comm/cuda/fake/stream.hpp"
 #include "comm/cuda/peer_driver.hpp"
 #include "record/ticks.hpp"
@@ -134,9 +135,10 @@ FAKE cuMemGetAllocationGranularity(std::size_t* bytes, const CudaAllocationPrope
   *bytes = kGranularity;
   return kCudaSuccess;
 }
-FAKE cuMemCreate(CudaAllocation* made, std::size_t bytes, const CudaAllocationProperties*,
+FAKE cuMemCreate(CudaAllocation* made, std::size_t bytes, const CudaAllocationProperties* of,
                  unsigned long long) {
-  if (is_told_to_fail("cuMemCreate")) return kCudaOutOfMemory;
+  const std::string of_device = "cuMemCreate@" + std::to_string(of->location.id);
+  if (is_told_to_fail("cuMemCreate") || is_told_to_fail(of_device)) return kCudaOutOfMemory;
   const int fd = memfd_create("fake gpu", MFD_CLOEXEC);
   if (fd < 0 || ftruncate(fd, static_cast<off_t>(bytes)) != 0) return kCudaOutOfMemory;
   *made = static_cast<CudaAllocation>(fd);
@@ -227,7 +229,7 @@ FAKE cuMemcpyAsync(CudaPointer to, CudaPointer from, std::size_t bytes, CudaStre
   return kCudaSuccess;
 }
 FAKE cuMemcpyDtoHAsync_v2(void* to, CudaPointer from, std::size_t bytes, CudaStreamHandle) {
-  std::memcpy(to, at(from), bytes);
+  copy_as_dma(to, at(from), bytes);
   return kCudaSuccess;
 }
 FAKE cuStreamSynchronize(CudaStreamHandle) { return kCudaSuccess; }
