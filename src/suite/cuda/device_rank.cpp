@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "comm/cuda/peer_driver.hpp"
+#include "suite/cuda/overlap.hpp"
 
 namespace peerscope {
 
@@ -87,6 +88,10 @@ Result<BatchTime> DeviceRank::run(const Call& call, int count, bool graph) {
   if (!elapsed) return elapsed.error();
   time.device_ns = *elapsed;
   return time;
+}
+
+Result<OverlapTime> DeviceRank::overlap(const Call& call, int count) {
+  return overlap_on_gpu(comm_, host_, stream_, call, count);
 }
 
 }  // namespace peerscope

@@ -23,6 +23,7 @@ class DeviceRank final : public BenchRank {
   Status fill(void* to, std::byte value, std::size_t bytes) override;
   Status barrier() override;
   Result<BatchTime> run(const Call& call, int count, bool graph) override;
+  Result<OverlapTime> overlap(const Call& call, int count) override;
   Status sit_out() override { return barrier(); }  // as `run` begins
 
  private:
