@@ -166,7 +166,8 @@ TEST_F(NcclBeside, VerifyRunsRandomOperationsAndGraphs) {
   ASSERT_EQ(ran.status, 0) << ran.out << ran.err;
   EXPECT_EQ(ran.parsed()["cases"], 120);
   EXPECT_GT(ran.parsed()["graphs"], 0);
-  const Ran wrong = run("verify --backend nccl -n 200 --most 64K", "FAKE_NCCL_CORRUPT=0");
+  const Ran wrong = run("verify --backend nccl -n 200 --most 64K --timeout 0.5",
+                        "FAKE_NCCL_CORRUPT=0 FAKE_NCCL_HANG_MS=300");
   EXPECT_EQ(wrong.status, 1);
   EXPECT_THAT(wrong.out, HasSubstr("element 0 of"));
   const Ran few = run("verify --backend nccl -g 4");
