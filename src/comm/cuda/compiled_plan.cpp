@@ -102,11 +102,13 @@ void fill(PlanArguments& out, const Call& call, int rank, int ranks) {
   Arguments& a = out.common;
   const std::uint64_t bytes = call_bytes(call, ranks);
   const std::uint64_t element = std::max<std::uint64_t>(dtype_bytes(call.dtype), 1);
+  const std::uint64_t words =
+      element / std::min<std::uint64_t>(element, 4);  // Kernels::find: of i64 two i32
   a.rank = static_cast<std::uint32_t>(rank);
   a.ranks = static_cast<std::uint32_t>(ranks);
   a.input = static_cast<const std::byte*>(call.input);
   a.output = static_cast<std::byte*>(call.output);
-  a.elements = bytes / element;
+  a.elements = bytes / element * words;
   a.what = pack_what(call, bytes);
   a.collective = is_collective(call.kind) ? 1 : 0;
   a.input_is_block = input_is_one_block(call.kind) ? 1 : 0;
@@ -115,8 +117,8 @@ void fill(PlanArguments& out, const Call& call, int rank, int ranks) {
       call.op == ReduceOp::avg && is_reduction(call.kind) ? static_cast<std::uint32_t>(ranks) : 1;
   a.overlaps = ranges_overlap(call, bytes, ranks) ? 1 : 0;
   Blocks blocks;
-  blocks.split(a.elements, call.counts, ranks);
-  for (int block = 0; block < ranks; ++block) out.begins[block] = blocks.begin(block);
+  blocks.split(bytes / element, call.counts, ranks);
+  for (int block = 0; block < ranks; ++block) out.begins[block] = blocks.begin(block) * words;
   out.begins[ranks] = a.elements;
 }
 

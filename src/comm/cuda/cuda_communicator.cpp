@@ -5,7 +5,6 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "base/units.hpp"
 #include "comm/algorithms.hpp"
@@ -38,6 +37,13 @@ pscope_op op_of(const Operation& operation, bool low_latency) {
   op.protocol = low_latency ? PSCOPE_PROTOCOL_LL : PSCOPE_PROTOCOL_SIMPLE;
   op.dtype = static_cast<std::uint8_t>(call.dtype);
   return op;
+}
+
+bool is_supported(Algorithm algorithm, Kind kind) {
+  return std::ranges::any_of(strategies(), [&](const Strategy& strategy) {
+    return strategy.algorithm == algorithm &&
+           std::ranges::find(strategy.kinds, kind) != strategy.kinds.end();
+  });
 }
 
 // What pack_what put together, in words.
@@ -76,38 +82,47 @@ CudaCommunicator::CudaCommunicator(Identity identity, CudaDevice device, cuda::K
       processes_(static_cast<std::size_t>(ranks())),
       costs_(kNvlink) {}
 
+// What a rank needs before it meets the others.
+Result<std::unique_ptr<CudaCommunicator>> CudaCommunicator::open_alone(const CudaDriver& driver,
+                                                                       const CudaOptions& options,
+                                                                       int rank, int ranks) {
+  Result<CudaDevice> device = CudaDevice::open(driver, options.device);
+  if (!device) return device.error();
+  Result<cuda::Kernels> kernels = cuda::Kernels::load(*device, options.kernels);
+  if (!kernels) return kernels.error();
+  Identity identity{.id = options.id,
+                    .name = options.name,
+                    .rank = rank,
+                    .ranks = ranks,
+                    .backend = Backend::cuda,
+                    .device = static_cast<std::uint16_t>(options.device),
+                    .session = nullptr};
+  std::unique_ptr<CudaCommunicator> comm(
+      new CudaCommunicator(std::move(identity), std::move(*device), std::move(*kernels), options));
+  if (!options.tuning_file.empty()) {
+    Result<TunedChoices> tuned = TunedChoices::read(options.tuning_file);
+    if (!tuned) return tuned.error();
+    comm->tuned_ = std::move(*tuned);
+  }
+  return comm;
+}
+
+// Every rank goes through the same calls of the bootstrap, whatever fails on the way.
 Result<std::unique_ptr<CudaCommunicator>> CudaCommunicator::open(
     const CudaDriver& driver, const CudaOptions& options, std::unique_ptr<Communicator> bootstrap) {
-  auto opened = [&]() -> Result<std::unique_ptr<CudaCommunicator>> {
-    Result<CudaDevice> device = CudaDevice::open(driver, options.device);
-    if (!device) return device.error();
-    Result<cuda::Kernels> kernels = cuda::Kernels::load(*device, options.kernels);
-    if (!kernels) return kernels.error();
-    Identity identity{.id = options.id,
-                      .name = options.name,
-                      .rank = bootstrap->rank(),
-                      .ranks = bootstrap->ranks(),
-                      .backend = Backend::cuda,
-                      .device = static_cast<std::uint16_t>(options.device),
-                      .session = nullptr};
-    std::unique_ptr<CudaCommunicator> comm(new CudaCommunicator(
-        std::move(identity), std::move(*device), std::move(*kernels), options));
-    if (!options.tuning_file.empty()) {
-      Result<TunedChoices> tuned = TunedChoices::read(options.tuning_file);
-      if (!tuned) return tuned.error();
-      comm->tuned_ = std::move(*tuned);
-    }
-    if (Status shared = comm->share_memory(*bootstrap); !shared) return shared.error();
-    return comm;
-  }();
-  const Result<std::int32_t> fine = least_of_all(*bootstrap, opened ? 1 : 0);
-  if (!opened) return opened.error();
-  if (!fine) return fine.error();
-  if (*fine == 0)
+  const auto all_are = [&](const Status& mine) -> Status {
+    const Result<std::int32_t> fine = least_of_all(*bootstrap, mine ? 1 : 0);
+    if (!mine) return mine;
+    if (!fine) return fine.error();
+    if (*fine != 0) return Done{};
     return Error{
         ErrorCode::peer_lost,
         fmt::format("communicator {}: another rank could not open its GPU; its error says why",
                     options.name)};
+  };
+  auto opened = open_alone(driver, options, bootstrap->rank(), bootstrap->ranks());
+  if (Status fine = all_are(opened ? Status(Done{}) : opened.error()); !fine) return fine.error();
+  if (Status fine = all_are((*opened)->share_memory(*bootstrap)); !fine) return fine.error();
   (*opened)->bootstrap_ = std::move(bootstrap);
   return opened;
 }
@@ -118,8 +133,9 @@ Status CudaCommunicator::meet(Communicator& bootstrap) {
     ProcessId process;
     char bus[16] = {};
     int multiprocessors = 0;
+    std::uint64_t pool_bytes = 0;
   };
-  Rank me{.process = this_process()};
+  Rank me{.process = this_process(), .pool_bytes = options_.pool_bytes};
   const Result<CudaDeviceInfo> info = describe(device_.driver(), device_.ordinal());
   if (info) info->pci_bus_id.copy(me.bus, sizeof me.bus - 1);
   f_->cuDeviceGetAttribute(&me.multiprocessors, kCudaMultiprocessors, device_.ordinal());
@@ -129,6 +145,11 @@ Status CudaCommunicator::meet(Communicator& bootstrap) {
   std::ptrdiff_t sharing = 1;
   int multiprocessors = me.multiprocessors;
   for (std::size_t r = 0; r < all.size(); ++r) {
+    if (all[r].pool_bytes != all[0].pool_bytes)
+      return Error{ErrorCode::mismatch,
+                   fmt::format("communicator {}: rank 0 has {} B of registered memory, rank {} has "
+                               "{} B: all must have as much",
+                               name(), all[0].pool_bytes, r, all[r].pool_bytes)};
     processes_[r] = all[r].process;
     multiprocessors = std::min(multiprocessors, all[r].multiprocessors);
     sharing = std::max(sharing, std::ranges::count_if(all, [&](const Rank& other) {
@@ -147,8 +168,12 @@ Status CudaCommunicator::share_memory(Communicator& bootstrap) {
   if (Status met = meet(bootstrap); !met) return met;
   Result<PeerMemory> own = PeerMemory::create(device_, layout_.total);
   Status status = own ? Status(Done{}) : Status(own.error());
-  Result<int> fd = own ? own->export_fd(device_) : Result<int>(own.error());
-  if (status && !fd) status = fd.error();
+  Descriptor exported;
+  if (status) {
+    const Result<int> fd = own->export_fd(device_);
+    if (fd) exported = Descriptor(*fd);
+    if (!fd) status = fd.error();
+  }
   if (status) {
     status = device_.fill(own->at(), std::byte{0}, layout_.pool);
     if (status) status = settle();
@@ -158,9 +183,8 @@ Status CudaCommunicator::share_memory(Communicator& bootstrap) {
   if (!all) return all.error();
   if (*all == 0)
     return Error{ErrorCode::peer_lost, "another rank has no memory to share; its error says why"};
-  const Result<std::vector<int>> descriptors =
-      exchange_descriptors(bootstrap, *fd, options_.timeout);
-  close(*fd);
+  Result<std::vector<Descriptor>> descriptors =
+      exchange_descriptors(bootstrap, exported.get(), options_.timeout);
   if (!descriptors) return descriptors.error();
   const auto self = static_cast<std::size_t>(rank());
   for (std::size_t peer = 0; peer < descriptors->size(); ++peer) {
@@ -168,8 +192,9 @@ Status CudaCommunicator::share_memory(Communicator& bootstrap) {
       regions_.push_back(std::move(*own));
       continue;
     }
-    Result<PeerMemory> mapped = PeerMemory::import(
-        device_, (*descriptors)[peer], regions_.empty() ? own->bytes() : regions_.front().bytes());
+    Result<PeerMemory> mapped =
+        PeerMemory::import(device_, (*descriptors)[peer].release(),
+                           regions_.empty() ? own->bytes() : regions_.front().bytes());
     if (!mapped)
       return Error{ErrorCode::unsupported,
                    fmt::format("GPU {} cannot map the memory of rank {}'s GPU: {}. nvidia-smi topo "
@@ -216,7 +241,7 @@ Status CudaCommunicator::share_memory(Communicator& bootstrap) {
 
 CudaCommunicator::~CudaCommunicator() {
   static_cast<void>(device_.make_current());
-  if (!failure() && stream_) static_cast<void>(synchronize(stream_.get()));
+  if (!failure() && failure_ != nullptr) static_cast<void>(synchronize(stream_.get()));
   stamps_.reset();
   // Peers may still be at an operation that writes to us: memory is mapped until they have given it back, too.
   plan_memory_.clear();
@@ -228,8 +253,8 @@ Result<Algorithm> CudaCommunicator::choose(const Call& call) const {
   if (!is_collective(call.kind))
     return call.algorithm == Algorithm::unknown ? Algorithm::direct : call.algorithm;
   if (call.algorithm != Algorithm::unknown) return call.algorithm;
-  if (const auto tuned = tuned_.find("cuda", call.kind, ranks(), call_bytes(call, ranks())); tuned)
-    return *tuned;
+  const auto tuned = tuned_.find("cuda", call.kind, ranks(), call_bytes(call, ranks()));
+  if (tuned && is_supported(*tuned, call.kind)) return *tuned;
   // Between two everything is one hop, and no algorithm moves fewer bytes over the link.
   if (ranks() <= 2) return Algorithm::direct;
   return choose_algorithm(costs_, call, ranks());
@@ -316,7 +341,7 @@ Status CudaCommunicator::launch(const Operation& operation, CudaStreamHandle str
   arguments.common = template_;
   cuda::fill(arguments, call, rank(), ranks());
   cuda::Arguments& a = arguments.common;
-  a.stamped = stamps_->records() ? 1 : 0;
+  a.stamped = stamps_->reads() ? 1 : 0;
   a.id = a.stamped != 0 ? stamps_->id_of(op_of(operation, small)) : 0;
   a.early = shares_gpu_ ? 0 : 1;
   const CudaFunction function =
@@ -425,7 +450,8 @@ Error CudaCommunicator::explain() const {
                           progress_of(static_cast<int>(who)))};
     case Fault::mismatch:
       return {ErrorCode::mismatch,
-              fmt::format("{}: rank {} is at another operation{}: {}", ours, peer,
+              fmt::format("{}: rank {} {}{}: {}", ours, peer,
+                          f.theirs == f.mine ? "has other shares" : "is at another operation",
                           f.theirs >> 59 != 0 ? fmt::format(" ({})", words_of(f.theirs)) : "",
                           progress_of(static_cast<int>(who)))};
     default:

@@ -68,6 +68,9 @@ class CudaCommunicator final : public DeviceCommunicator {
 
   CudaCommunicator(Identity identity, CudaDevice device, cuda::Kernels kernels,
                    const CudaOptions& options);
+  static Result<std::unique_ptr<CudaCommunicator>> open_alone(const CudaDriver& driver,
+                                                              const CudaOptions& options, int rank,
+                                                              int ranks);
   Status meet(Communicator& bootstrap);
   Status share_memory(Communicator& bootstrap);
   Result<const LoadedPlan*> plan_for(const Call& call);

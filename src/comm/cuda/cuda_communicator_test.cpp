@@ -5,6 +5,9 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -31,15 +34,14 @@ const std::vector<Kind> kAll{Kind::all_reduce, Kind::broadcast,      Kind::reduc
 using Opened = Result<std::unique_ptr<CudaCommunicator>>;
 
 Opened open_rank(const CudaDriver& driver, const HostWorld& world, int rank,
-                 std::chrono::milliseconds timeout) {
+                 std::chrono::milliseconds timeout, CudaOptions options = {}) {
   Result<std::unique_ptr<Communicator>> host = world.open(rank);
   if (!host) return host.error();
-  CudaOptions options;
   options.name = "test";
   options.device = rank % driver.device_count();
   options.timeout = timeout;
-  options.pool_bytes = 1 << 20;
-  options.kernels = kAnyImage;
+  if (options.pool_bytes == CudaOptions{}.pool_bytes) options.pool_bytes = 1 << 20;
+  if (options.kernels.empty()) options.kernels = kAnyImage;
   return CudaCommunicator::open(driver, options, std::move(*host));
 }
 
@@ -120,6 +122,47 @@ TEST_F(CudaComm, EveryOperationIsWhatFloat64Says) {
   }
 }
 
+// The kernels know no element of 8 bytes; what only moves elements takes all types.
+TEST_F(CudaComm, ElementsOfEightBytesAreMovedWhole) {
+  on_ranks(2, std::chrono::seconds(10), [](CudaCommunicator& comm) {
+    const auto mine = static_cast<std::uint64_t>(comm.rank() + 1) << 40;
+    std::vector<std::uint64_t> data(1001), all(2002), uneven(1004);
+    for (std::size_t i = 0; i < data.size(); ++i) data[i] = mine + i;
+    ASSERT_TRUE(comm.all_gather({data.data(), data.size(), Dtype::u64}, all.data()));
+    const std::vector<std::size_t> counts{3, 1001};
+    ASSERT_TRUE(
+        comm.gather({data.data(), counts[static_cast<std::size_t>(comm.rank())], Dtype::u64},
+                    uneven.data(), counts, 0));
+    ASSERT_TRUE(comm.broadcast({data.data(), data.size(), Dtype::u64}, data.data(), 1));
+    for (std::uint64_t i = 0; i < data.size(); ++i) {
+      ASSERT_EQ(data[i], (2ull << 40) + i);
+      ASSERT_EQ(all[i], (1ull << 40) + i);
+      ASSERT_EQ(all[i + 1001], (2ull << 40) + i);
+      if (comm.rank() == 0) {
+        ASSERT_EQ(uneven[i + 3], (2ull << 40) + i);
+      }
+    }
+  });
+}
+
+// The file may be of another version, or somebody's own.
+TEST_F(CudaComm, AnAlgorithmThatIsNotOneOfTheOperationIsNotChosen) {
+  const std::string file = testing::TempDir() + "cuda_tuned.json";
+  std::ofstream(file)
+      << R"({"version": 1, "choices": [{"backend": "cuda", "operation": "all_gather",
+    "ranks": 1, "bytes": 40, "algorithm": "two_shot"}]})";
+  const Result<CudaDriver> driver = CudaDriver::open();
+  ASSERT_TRUE(driver);
+  CudaOptions options;
+  options.tuning_file = file;
+  Opened comm = open_rank(*driver, world_of(1), 0, std::chrono::seconds(5), options);
+  ASSERT_TRUE(comm) << comm.error().message;
+  std::vector<float> data(10);
+  const Status done = (*comm)->all_gather({data.data(), 10, Dtype::f32}, data.data());
+  EXPECT_TRUE(done) << done.error().message;
+  std::filesystem::remove(file);
+}
+
 TEST_F(CudaComm, AGraphRunsWhatItCapturedAsOftenAsItIsLaunched) {
   on_ranks(2, std::chrono::seconds(30), [](CudaCommunicator& comm) {
     Result<CudaStream> stream = comm.device().make_stream();
@@ -181,6 +224,23 @@ TEST_F(CudaComm, ARankThatDoesNotComeIsNamedAndTheCommunicatorHasFailed) {
   });
 }
 
+TEST_F(CudaComm, AnErrorCountsAllOperationsThatTheOtherRankHasBegun) {
+  on_ranks(2, std::chrono::milliseconds(400), [](CudaCommunicator& comm) {
+    std::vector<float> data(10);
+    for (int i = 0; i < 3; ++i)
+      ASSERT_TRUE(comm.all_reduce({data.data(), 10, Dtype::f32}, data.data(), ReduceOp::sum));
+    if (comm.rank() == 1) {
+      ASSERT_TRUE(comm.send({data.data(), 10, Dtype::f32}, 0));
+      std::this_thread::sleep_for(std::chrono::seconds(1));  // its memory is looked at
+      return;
+    }
+    ASSERT_TRUE(comm.recv({data.data(), 10, Dtype::f32}, 1));
+    const Status late = comm.barrier();
+    ASSERT_FALSE(late);
+    EXPECT_THAT(late.error().message, HasSubstr("it has begun 4 operations"));
+  });
+}
+
 TEST_F(CudaComm, RanksThatDisagreeFindOut) {
   std::atomic<int> mismatches{0};
   on_ranks(2, std::chrono::milliseconds(500), [&](CudaCommunicator& comm) {
@@ -195,14 +255,21 @@ TEST_F(CudaComm, RanksThatDisagreeFindOut) {
   EXPECT_GE(mismatches, 1);
 }
 
-TEST_F(CudaComm, AllRanksFailToOpenTogether) {
-  for (const char* call : {"cuMemCreate", "cuMemSetAccess", "cuModuleLoadData"}) {
+std::ptrdiff_t open_files() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+}
+
+TEST_F(CudaComm, AllRanksFailToOpenTogetherAndLeaveNoFileOpen) {
+  for (const char* call :
+       {"cuMemCreate", "cuMemCreate@1", "cuMemSetAccess", "cuMemImportFromShareableHandle",
+        "cuModuleLoadData", "cuMemAlloc", "cuStreamCreate"}) {
     setenv("FAKE_CUDA_FAIL", call, 1);
     const Result<CudaDriver> driver = CudaDriver::open();
     ASSERT_TRUE(driver);
-    const HostWorld world = world_of(2);
+    const HostWorld world = world_of(3);
+    const std::ptrdiff_t before = open_files();
     std::vector<std::thread> threads;
-    for (int rank = 0; rank < 2; ++rank) {
+    for (int rank = 0; rank < 3; ++rank) {
       threads.emplace_back([&, rank] {
         const Opened comm = open_rank(*driver, world, rank, std::chrono::seconds(5));
         ASSERT_FALSE(comm) << call;
@@ -210,7 +277,42 @@ TEST_F(CudaComm, AllRanksFailToOpenTogether) {
       });
     }
     for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(open_files(), before) << call;
   }
+}
+
+// However early: the others hear that it was not they.
+TEST_F(CudaComm, WhenOneRankFailsToOpenTheOthersSaySo) {
+  const Result<CudaDriver> driver = CudaDriver::open();
+  ASSERT_TRUE(driver);
+  const HostWorld world = world_of(2);
+  std::thread other([&] {
+    CudaOptions options;
+    options.tuning_file = "/there/is/none";
+    const Opened comm = open_rank(*driver, world, 1, std::chrono::seconds(5), options);
+    ASSERT_FALSE(comm);
+    EXPECT_THAT(comm.error().message, HasSubstr("/there/is/none"));
+  });
+  const Opened comm = open_rank(*driver, world, 0, std::chrono::seconds(5));
+  other.join();
+  ASSERT_FALSE(comm);
+  EXPECT_THAT(comm.error().message, HasSubstr("another rank could not open its GPU"));
+}
+
+TEST_F(CudaComm, PoolsOfOtherSizesAreRefusedByAll) {
+  const Result<CudaDriver> driver = CudaDriver::open();
+  ASSERT_TRUE(driver);
+  const HostWorld world = world_of(2);
+  const auto rank_main = [&](int rank) {
+    CudaOptions options;
+    options.pool_bytes = rank == 0 ? 1 << 20 : 2 << 20;
+    const Opened comm = open_rank(*driver, world, rank, std::chrono::seconds(5), options);
+    ASSERT_FALSE(comm);
+    EXPECT_THAT(comm.error().message, HasSubstr("rank 1 has 2097152 B"));
+  };
+  std::thread other(rank_main, 1);
+  rank_main(0);
+  other.join();
 }
 
 TEST_F(CudaComm, WithoutKernelsItSaysHowToGetThem) {

@@ -1,5 +1,6 @@
 #include "comm/cuda/exchange.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -13,22 +14,7 @@
 namespace peerscope {
 namespace {
 
-class Socket {
- public:
-  explicit Socket(int fd = -1) : fd_(fd) {}
-  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Socket& operator=(Socket&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Socket() {
-    if (fd_ >= 0) close(fd_);
-  }
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
+using Socket = Descriptor;
 
 Error failed(const char* what) {
   return Error{ErrorCode::io,
@@ -80,7 +66,7 @@ Status send_descriptor(int to, std::int32_t rank, int fd) {
 
 struct Received {
   std::int32_t rank = -1;
-  int fd = -1;
+  Descriptor fd;
 };
 Result<Received> receive_descriptor(int from) {
   Received received;
@@ -94,7 +80,9 @@ Result<Received> receive_descriptor(int from) {
   if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) != sizeof received.rank) return failed("recvmsg");
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return failed("no descriptor came");
-  std::memcpy(&received.fd, CMSG_DATA(header), sizeof received.fd);
+  int fd = -1;
+  std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+  received.fd = Descriptor(fd);
   return received;
 }
 
@@ -125,16 +113,26 @@ Result<Socket> connect_to(const Name& name, std::chrono::nanoseconds timeout) {
 
 }  // namespace
 
-Result<std::vector<int>> exchange_descriptors(Communicator& bootstrap, int own,
-                                              std::chrono::nanoseconds timeout) {
+Descriptor::~Descriptor() {
+  if (fd_ >= 0) close(fd_);
+}
+
+Result<std::vector<Descriptor>> exchange_descriptors(Communicator& bootstrap, int own,
+                                                     std::chrono::nanoseconds timeout) {
   const auto ranks = static_cast<std::size_t>(bootstrap.ranks());
   Name name{};
   Result<Socket> door = listen_as(name, bootstrap.rank());
-  if (!door) return door.error();
-  if (Status set = set_timeout(door->get(), timeout); !set) return set.error();
+  if (door) {
+    if (Status set = set_timeout(door->get(), timeout); !set) door = set.error();
+  }
+  if (!door) name = {};
   std::vector<Name> names(ranks);
   if (Status all = bootstrap.all_gather({name.data(), name.size(), Dtype::u8}, names.data()); !all)
     return all.error();
+  if (!door) return door.error();
+  if (std::ranges::find(names, Name{}) != names.end())
+    return Error{ErrorCode::peer_lost,
+                 "another rank cannot hand on its memory; its error says why"};
   std::vector<Socket> to;  // the others wait at their doors: a connection is made at once
   for (std::size_t rank = 0; rank < ranks; ++rank) {
     if (static_cast<int>(rank) == bootstrap.rank()) continue;
@@ -148,11 +146,11 @@ Result<std::vector<int>> exchange_descriptors(Communicator& bootstrap, int own,
     if (Status sent = send_descriptor(guest.get(), bootstrap.rank(), own); !sent)
       return sent.error();
   }
-  std::vector<int> descriptors(ranks, -1);
+  std::vector<Descriptor> descriptors(ranks);
   for (const Socket& socket : to) {
-    const Result<Received> received = receive_descriptor(socket.get());
+    Result<Received> received = receive_descriptor(socket.get());
     if (!received) return received.error();
-    descriptors.at(static_cast<std::size_t>(received->rank)) = received->fd;
+    descriptors.at(static_cast<std::size_t>(received->rank)) = std::move(received->fd);
   }
   return descriptors;
 }

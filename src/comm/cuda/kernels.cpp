@@ -72,6 +72,7 @@ Result<Kernels> Kernels::load(const CudaDevice& device, std::span<const std::byt
   if (Status ok = get(kernels.clock_, "peerscope_clock"); !ok) return ok.error();
   if (Status ok = get(kernels.copy_, "peerscope_copy"); !ok) return ok.error();
   if (Status ok = get(kernels.chase_, "peerscope_chase"); !ok) return ok.error();
+  if (Status ok = get(kernels.busy_, "peerscope_busy"); !ok) return ok.error();
   for (std::size_t family = 0; family < kFamilies.size(); ++family) {
     for (const Dtype dtype : kTypes) {
       for (std::size_t op = 0; op < kOps.size(); ++op) {
@@ -92,6 +93,7 @@ Kernels::Kernels(Kernels&& other) noexcept
       clock_(other.clock_),
       copy_(other.copy_),
       chase_(other.chase_),
+      busy_(other.busy_),
       functions_(other.functions_) {}
 
 Kernels::~Kernels() {

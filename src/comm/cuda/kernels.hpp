@@ -28,12 +28,13 @@ class Kernels {
   [[nodiscard]] CudaFunction clock() const { return clock_; }
   [[nodiscard]] CudaFunction copy() const { return copy_; }
   [[nodiscard]] CudaFunction chase() const { return chase_; }
+  [[nodiscard]] CudaFunction busy() const { return busy_; }
 
  private:
   Kernels() = default;
   const PeerFunctions* f_ = nullptr;
   CudaModule module_ = nullptr;
-  CudaFunction clock_ = nullptr, copy_ = nullptr, chase_ = nullptr;
+  CudaFunction clock_ = nullptr, copy_ = nullptr, chase_ = nullptr, busy_ = nullptr;
   std::array<std::array<std::array<CudaFunction, 3>, PSCOPE_DTYPE_COUNT>, 2> functions_{};
 };
 

@@ -54,6 +54,12 @@ class World {
 
   const Failure& failure(int rank) const { return failures_[static_cast<std::size_t>(rank)]; }
   const Layout& layout() const { return layout_; }
+  // As if so many operations had been.
+  void set_plans(int rank, std::uint32_t block, std::uint64_t plans) const {
+    auto* states = reinterpret_cast<BlockState*>(regions_[static_cast<std::size_t>(rank)].get() +
+                                                 layout_.states);
+    for (std::uint64_t& half : states[block].plans) half = plans;
+  }
   // What was sent has been received, on all channels.
   void expect_even(const std::string& after) const {
     const auto state = [&](std::size_t rank, std::uint32_t block) -> const BlockState& {
@@ -275,6 +281,107 @@ TEST(CudaKernels, ARankThatNeverComesIsNamedInTime) {
                     world.failure(rank).peer == 2);
     }
     EXPECT_TRUE(named);
+  }
+}
+
+// Whoever gave up has operations behind the one that failed in its stream, or its graph. They must not send: what the failed one
+// has sent may still be waiting for a rank that is late.
+TEST(CudaKernels, AfterAFailureNothingMoreIsSentForTheOperationThatFailed) {
+  for (const Algorithm algorithm : {Algorithm::unknown, Algorithm::direct, Algorithm::ring}) {
+    World world(2, 100'000'000);
+    const bool small = algorithm == Algorithm::unknown;
+    std::vector<float> first(50, 1.0F), second(50, 2.0F), late(50, 10.0F);
+    const auto run = [&](int rank, std::vector<float>& data) {
+      std::vector<std::thread> threads;
+      Call call = all_reduce_of(data);
+      if (!small) call.algorithm = algorithm;
+      const auto prepared = prepare(world, call, rank, 2);
+      if (small) {
+        world.launch(threads, 1, [a = prepared.get()](const Block& block) {
+          low_latency<F32, Sum>(a->arguments.common, block);
+        });
+      } else {
+        launch_plan(world, threads, call, prepared->arguments, 1);
+      }
+      for (std::thread& thread : threads) thread.join();
+    };
+    run(0, first);
+    EXPECT_EQ(world.failure(0).state, 1u) << name(algorithm);
+    run(0, second);
+    run(1, late);
+    EXPECT_TRUE(world.failure(1).state == 1 || late[0] == 11.0F)
+        << name(algorithm) << ": it has got " << late[0] << " and no error";
+  }
+}
+
+// As many in all, but of other shares: the root must not take what lay in a channel for what was sent.
+TEST(CudaKernels, SharesOfAGatherThatDifferAreFoundOut) {
+  for (const Algorithm algorithm : supported_algorithms(Kind::gather)) {
+    World world(2, 1'000'000'000);
+    std::vector<float> given(30, 1.0F), gathered(30);
+    const std::vector<std::size_t> of_root{10, 20}, of_other{20, 10};
+    Call call{.kind = Kind::gather,
+              .input = given.data(),
+              .output = gathered.data(),
+              .count = 10,
+              .dtype = Dtype::f32,
+              .algorithm = algorithm,
+              .peer = 0,
+              .counts = of_root};
+    const auto root = prepare(world, call, 0, 2);
+    call.counts = of_other;
+    const auto other = prepare(world, call, 1, 2);
+    std::vector<std::thread> threads;
+    launch_plan(world, threads, call, root->arguments, 2);
+    launch_plan(world, threads, call, other->arguments, 2);
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(world.failure(0).state, 1u) << name(algorithm);
+    EXPECT_EQ(world.failure(0).fault, static_cast<std::uint32_t>(Fault::mismatch));
+  }
+}
+
+// A half may be through with an operation before the other has begun it; each counts for itself.
+TEST(CudaKernels, HalvesAgreeOnTheOperationHoweverLateOneIs) {
+  World world(2, 300'000'000);
+  std::vector<float> in(1000, 1.0F), out(1000), in_place(1000, 2.0F);
+  Call apart = all_reduce_of(in);
+  apart.output = out.data();
+  const auto half_of = [&](const Prepared& prepared, std::uint32_t index) {
+    run_plan<F32, Sum>(prepared.arguments, Block{index, 2, 0, 1});
+  };
+  const auto first = prepare(world, apart, 0, 2), theirs = prepare(world, apart, 1, 2);
+  ASSERT_NE(first->arguments.common.halves, 0);
+  half_of(*theirs, 0);
+  half_of(*first, 1);  // receives, before it sends
+  half_of(*first, 0);
+  half_of(*theirs, 1);
+  ASSERT_EQ(world.failure(0).state + world.failure(1).state, 0u);
+  const auto second = prepare(world, all_reduce_of(in_place), 0, 2);
+  half_of(*prepare(world, apart, 1, 2), 0);
+  half_of(*second, 1);
+  EXPECT_EQ(in_place, std::vector<float>(1000, 2.0F)) << "written before it was sent";
+  EXPECT_EQ(world.failure(0).state, 1u);
+}
+
+TEST(CudaKernels, InPlaceWaitsForItsReadingWhenCountsComeRound) {
+  for (const std::uint64_t plans : {(std::uint64_t{1} << 32) - 2, (std::uint64_t{1} << 40) - 2}) {
+    World world(2, 300'000'000);
+    std::vector<float> data(1000);
+    const auto ours = prepare(world, all_reduce_of(data), 0, 2),
+               theirs = prepare(world, all_reduce_of(data), 1, 2);
+    const auto half_of = [](const Prepared& prepared, std::uint32_t index) {
+      run_plan<F32, Sum>(prepared.arguments, Block{index, 2, 0, 1});
+    };
+    world.set_plans(0, 0, plans);
+    half_of(*theirs, 0);
+    half_of(*ours, 0);
+    half_of(*ours, 1);
+    half_of(*theirs, 1);
+    ASSERT_EQ(world.failure(0).state, 0u);
+    data.assign(1000, 2.0F);
+    half_of(*theirs, 0);
+    half_of(*ours, 1);
+    EXPECT_EQ(data, std::vector<float>(1000, 2.0F)) << "written before it was sent";
   }
 }
 

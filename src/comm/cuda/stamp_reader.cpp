@@ -129,9 +129,7 @@ void StampReader::read_ring(int ring, std::uint64_t count) {
     } else if (i + kUnderWay >= n) {
       return;  // not there yet: the next time
     } else {
-      lost_.fetch_add(
-          1,
-          std::memory_order_relaxed);  // overwritten meanwhile, or not stamped: the level was off
+      lost_.fetch_add(1, std::memory_order_relaxed);  // overwritten meanwhile
     }
   }
 }

@@ -30,9 +30,9 @@ class StampReader {
 
   // The id of a call, by which its stamps are recognised. Equal calls have the same.
   std::uint16_t id_of(const pscope_op& op);
-  [[nodiscard]] bool records() const {
-    return session_ != nullptr && pscope_get_level(session_) > PSCOPE_LEVEL_OFF;
-  }
+  // Whether operations are to stamp themselves: at level off, too, where stamps are read and dropped. One that is missing would be
+  // waited for, numbers of what is not a collective would stay behind the peer's, and a graph would never be heard of.
+  [[nodiscard]] bool reads() const { return thread_.joinable(); }
 
   void flush();  // reads what is there now
   [[nodiscard]] std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }

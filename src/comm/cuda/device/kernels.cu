@@ -40,6 +40,13 @@ extern "C" __global__ void peerscope_chase(const std::uint32_t* memory, std::uin
   *out = at;
 }
 
+// Computes and touches no memory: what a program does beside its communication.
+extern "C" __global__ void __launch_bounds__(256) peerscope_busy(float* out, std::uint64_t turns) {
+  float x = static_cast<float>(threadIdx.x);
+  for (std::uint64_t i = 0; i < turns; ++i) x = x * 1.0001F + 0.5F;
+  if (x < 0) *out = x;  // never: but the compiler cannot know
+}
+
 // A copy by the multiprocessors: of what the copy engine would need longer to begin with.
 extern "C" __global__ void __launch_bounds__(512)
     peerscope_copy(std::byte* to, const std::byte* from, std::uint64_t bytes) {

@@ -46,9 +46,11 @@ class LowLatency {
 
   PSCOPE_DEVICE void run() {
     wait_for_kernel_before(a_.early != 0);
+    const std::uint32_t aborted = load_aborted(a_);
     const Stamper stamper(a_, block_);
     std::uint64_t& epoch = state_of(a_, block_.index).epoch[block_.warp()];
     const std::uint64_t now = epoch + 1;
+    if (aborted != 0) return give_up(a_, Fault::told, aborted - 1, block_.index, 0, 0);
     const std::uint64_t what = a_.what * 0x9E37'79B9'7F4A'7C15u;
     flag_ = static_cast<std::uint32_t>(now) << kWhatBits |
             static_cast<std::uint32_t>(what >> (64 - kWhatBits));

@@ -215,12 +215,18 @@ PSCOPE_DEVICE void give_up(const Arguments& a, Fault fault, std::uint32_t peer, 
   f.waited_ns = waited_ns;
   f.mine = a.what;
   f.theirs = theirs;
-  f.operation = ours.entered;
+  f.operation = load_acquire(&ours.entered);
   fence_system();
   store_relaxed(&f.state, 1);
   for (std::uint32_t rank = 0; rank < a.ranks; ++rank)
     store_relaxed(&control_of(a, rank).aborted, fault == Fault::told ? peer + 1 : a.rank + 1);
   fence_system();
+}
+
+// Whether somebody has given up: 0, or 1 + who. A kernel that finds it so at its begin must not send: what the one that failed has
+// sent, with the same counts, may still be waiting for a rank that is late.
+PSCOPE_DEVICE std::uint32_t load_aborted(const Arguments& a) {
+  return load_relaxed(&control_of(a, a.rank).aborted);
 }
 
 // A wait that ends: by the device's clock, or because somebody gave up.
@@ -231,7 +237,7 @@ class Patience {
   PSCOPE_DEVICE bool is_over(Fault fault, std::uint32_t peer, std::uint32_t block) {
     rest();
     if (++spins_ % 64 != 0) return false;
-    const std::uint32_t aborted = load_relaxed(&control_of(a_, a_.rank).aborted);
+    const std::uint32_t aborted = load_aborted(a_);
     if (aborted != 0) {
       give_up(a_, Fault::told, aborted - 1, block, 0, 0);
       return true;
@@ -256,24 +262,25 @@ class Stamper {
   PSCOPE_DEVICE Stamper(const Arguments& a, const Block& block, bool stamps = true) : a_(a) {
     if (!stamps || block.index != 0 || block.thread != 0) return;
     Control& ours = control_of(a, a.rank);
-    count_ = &state_of(a, 0).operations[a.collective != 0 ? 0 : 1];
+    std::uint64_t* counts = state_of(a, 0).operations;
+    count_ = counts + (a.collective != 0 ? 0 : 1);
     number_ = *count_;
-    ours.what = a.what;
-    ours.bytes = a.elements;
-    ours.entered = number_ + 1;
+    store_relaxed(&ours.what, a.what);
+    store_relaxed(&ours.entered, counts[0] + counts[1] + 1);
     begin_ = clock_now();
   }
   PSCOPE_DEVICE void end() const {
     if (count_ == nullptr) return;
-    *count_ = number_ + 1;
+    store_relaxed(count_, number_ + 1);
     if (a_.stamped == 0) return;
     auto* ring = reinterpret_cast<Vector*>(a_.regions[a_.rank] + a_.layout.stamps) +
                  (a_.collective != 0 ? 0 : kStamps);
     const std::uint64_t ns = clock_now() - begin_;
     const auto turn = static_cast<std::uint32_t>(number_ / kStamps + 1) & 0xFFFFu;
-    ring[number_ % kStamps] = {
-        static_cast<std::uint32_t>(begin_), static_cast<std::uint32_t>(begin_ >> 32),
-        ns > 0xFFFFFFFFu ? 0xFFFFFFFFu : static_cast<std::uint32_t>(ns), a_.id | turn << 16};
+    store_line(
+        ring + number_ % kStamps,
+        {static_cast<std::uint32_t>(begin_), static_cast<std::uint32_t>(begin_ >> 32),
+         ns > 0xFFFFFFFFu ? 0xFFFFFFFFu : static_cast<std::uint32_t>(ns), a_.id | turn << 16});
   }
 
  private:

@@ -162,31 +162,40 @@ class PlanRun {
 
   PSCOPE_DEVICE void run() {
     wait_for_kernel_before(a_.early != 0);
+    const std::uint32_t aborted = block_.thread == 0 ? load_aborted(a_) : 0;
     const Stamper stamper(a_, block_, half_ != Half::sends);
     BlockState& state = state_of(a_, block_.index);
     for (std::uint32_t rank = block_.thread; rank < a_.ranks; rank += block_.threads) {
-      shared_.sent[rank] = state.sent[rank];
-      shared_.received[rank] = state.received[rank];
+      if (half_ != Half::receives) shared_.sent[rank] = state.sent[rank];
+      if (half_ != Half::sends) shared_.received[rank] = state.received[rank];
     }
-    turn_ = (state.plans + 1) << 32;
+    // Each half by its own count: the other may be through before this one begins.
+    const std::uint64_t turn = state.plans[half_ == Half::receives ? 1 : 0] + 1;
+    turn_ = turn << kRoundBits;
     for (std::uint32_t s = block_.thread; s < plan_.step_count && s < kSharedSteps;
          s += block_.threads) {
       shared_.steps[s] = plan_.steps[s];
       shared_.slices[s] = compute_slice(plan_.steps[s].block);
     }
-    block_.sync();
+    if (!block_.all(aborted == 0)) {
+      if (aborted != 0) give_up(a_, Fault::told, aborted - 1, block_.index, 0, 0);
+      return;
+    }
     if (!rounds()) return;
     for (std::uint32_t rank = block_.thread; rank < a_.ranks; rank += block_.threads) {
       if (half_ != Half::receives) state.sent[rank] = shared_.sent[rank];
       if (half_ != Half::sends) state.received[rank] = shared_.received[rank];
     }
-    if (half_ == Half::sends) return;
-    if (block_.thread == 0) ++state.plans;
+    if (block_.thread == 0) {
+      if (half_ != Half::receives) state.plans[0] = turn;
+      if (half_ != Half::sends) state.plans[1] = turn;
+    }
     stamper.end();
   }
 
  private:
   static constexpr std::uint64_t kElement = sizeof(typename Type::Element);
+  static constexpr int kRoundBits = 24;  // of `progress`; the others count operations
 
   // Our slice of a block of the tensor: whole lines of 128 bytes, counted from the block's begin.
   PSCOPE_DEVICE Slice compute_slice(std::int32_t tensor_block) const {
@@ -268,7 +277,11 @@ class PlanRun {
                                             channel(rank) * kFlagBytes);
   }
 
-  PSCOPE_DEVICE bool wait_for_data(std::uint32_t from) {
+  // What the operation is and how many elements are in the chunk: the shares of a gather could differ. Never the same for two.
+  PSCOPE_DEVICE std::uint64_t posted_as(std::uint64_t elements) const {
+    return a_.what ^ elements * 0x9E37'79B9'7F4A'7C15u;
+  }
+  PSCOPE_DEVICE bool wait_for_data(std::uint32_t from, std::uint64_t elements) {
     const std::uint64_t number = shared_.received[from];
     const auto* flag = reinterpret_cast<const Posted*>(flag_at(a_.layout.posted, a_.rank, from));
     Patience patience(a_);
@@ -277,10 +290,10 @@ class PlanRun {
       if (patience.is_over(Fault::timeout_data, from, block_.index)) return false;
       posted = load_posted_flag(flag);
     }
-    if (posted.count == number + 1 && posted.what == a_.what) return true;
-    const std::uint64_t theirs =
-        load_acquire(header_at(a_.rank, from, number));  // more has come since
-    if (theirs == a_.what) return true;
+    if (posted.count == number + 1 && posted.what == posted_as(elements)) return true;
+    const std::uint64_t* header = header_at(a_.rank, from, number);
+    const std::uint64_t theirs = load_acquire(header);
+    if (theirs == a_.what && load_acquire(header + 1) == elements) return true;  // more has come
     give_up(a_, Fault::mismatch, from, block_.index, 0, theirs);
     return false;
   }
@@ -297,7 +310,8 @@ class PlanRun {
   PSCOPE_DEVICE bool wait_for_reading() {
     const std::uint64_t* progress = &state_of(a_, block_.index).progress;
     Patience patience(a_);
-    while (load_acquire(progress) < read_first_) {
+    // Their difference: the count of operations comes round.
+    while (static_cast<std::int64_t>(load_acquire(progress) - read_first_) < 0) {
       if (patience.is_over(Fault::timeout_room, a_.rank, block_.index)) return false;
     }
     return true;
@@ -311,7 +325,7 @@ class PlanRun {
     for (std::uint32_t i = block_.thread; i < step.source_count; i += block_.threads) {
       const std::uint32_t from = step.sources[i];
       move_.is_input[i] = from == a_.rank;
-      if (from != a_.rank) fine = wait_for_data(from) && fine;
+      if (from != a_.rank) fine = wait_for_data(from, elements) && fine;
       move_.sources[i] = from == a_.rank ? a_.input + input_offset(step.block, first)
                                          : chunk_at(a_.rank, from, shared_.received[from]);
     }
@@ -334,18 +348,20 @@ class PlanRun {
     if (!block_.all(fine)) return false;
     if (elements > 0) move_all<Type, Op>(block_, move_);
     block_.sync();
-    pass_on(step, shift);
+    pass_on(step, elements, shift);
     return true;
   }
 
   // What we wrote is told to whom it is for, what we read is free again.
-  PSCOPE_DEVICE void pass_on(const DeviceStep& step, std::uint32_t shift) {
+  PSCOPE_DEVICE void pass_on(const DeviceStep& step, std::uint64_t elements, std::uint32_t shift) {
     for (std::uint32_t i = block_.thread; i < step.target_count; i += block_.threads) {
       const std::uint32_t to = step.targets[i];
       if (to == a_.rank) continue;
-      *header_at(to, a_.rank, shared_.sent[to]) = a_.what;
+      std::uint64_t* header = header_at(to, a_.rank, shared_.sent[to]);
+      header[0] = a_.what;
+      header[1] = elements;
       store_posted_flag(reinterpret_cast<Posted*>(flag_at(a_.layout.posted, to, a_.rank)),
-                        {++shared_.sent[to], a_.what});
+                        {++shared_.sent[to], posted_as(elements)});
     }
     for (std::uint32_t i = block_.thread - shift; i < step.source_count; i += block_.threads) {
       const std::uint32_t from = step.sources[i];

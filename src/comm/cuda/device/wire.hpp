@@ -40,8 +40,8 @@ struct Control {
   std::uint32_t aborted;  // 1 + the rank that gave up first; written by anybody
   std::uint32_t failing;  // the first of our threads that fails sets it
   std::uint64_t entered;  // operations begun, and what the last one is: for whoever waits for us
-  std::uint64_t what, bytes;
-  std::uint64_t pad[4];
+  std::uint64_t what;
+  std::uint64_t pad[5];
 };
 
 // Kept between the kernels of a rank, by block.
@@ -50,7 +50,7 @@ struct BlockState {
   std::uint64_t sent[kMostRanks], received[kMostRanks];  // chunks
   // How far the sending half of the block is with reading the input: of which operation, and how many rounds.
   std::uint64_t progress;
-  std::uint64_t plans;          // operations of this block that went by a plan
+  std::uint64_t plans[2];  // operations that went by a plan: of what sends, of what does the rest
   std::uint64_t operations[2];  // block 0: collectives; others. The numbers of stamps
 };
 
@@ -82,7 +82,7 @@ struct Arguments {
   std::uint32_t rank, ranks;
   const std::byte* input;
   std::byte* output;
-  std::uint64_t elements;    // of the whole tensor
+  std::uint64_t elements;    // of the whole tensor, as the kernel knows them: 4 bytes at most
   std::uint64_t timeout_ns;  // of each wait
   std::uint64_t what;        // packed: all ranks must agree
   Failure* failure;

@@ -2,7 +2,7 @@
 // one is: bounds of memory, a current context, waiting for a stream that is being captured.
 //
 //   FAKE_CUDA_DEVICES=N     how many there are (2)
-//   FAKE_CUDA_FAIL=cuName   this call fails with code 719
+//   FAKE_CUDA_FAIL=cuName   this call fails with code 719; cuMemCreate@1: for device 1 only
 //   FAKE_CUDA_HANG=1        streams never become empty
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "comm/cuda/fake/dma.hpp"
 #include "comm/cuda/fake/stream.hpp"
 #include "record/ticks.hpp"
 
@@ -165,7 +166,7 @@ FAKE cuMemcpyHtoD_v2(CudaPointer to, const void* from, std::size_t bytes) {
 FAKE cuMemcpyDtoH_v2(void* to, CudaPointer from, std::size_t bytes) {
   FAIL_IF_ASKED("cuMemcpyDtoH");
   if (!inside(from, bytes)) return kInvalidValue;
-  std::memcpy(to, host(from), bytes);
+  copy_as_dma(to, host(from), bytes);
   return kCudaSuccess;
 }
 FAKE cuMemcpyDtoD_v2(CudaPointer to, CudaPointer from, std::size_t bytes) {

@@ -1,5 +1,6 @@
 // What the P2P backend needs of the fake libcuda beyond driver.cpp: memory that other processes map (files in memory), and our
-// kernels, whose code runs on threads of this process, a thread for each block. A launch returns when the kernel has ended.
+// kernels, whose code runs on threads of this process, a thread for each block. A launch returns when the kernel has ended;
+// with FAKE_CUDA_IDLE=1 it does nothing: what a call costs the host.
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -15,6 +16,7 @@
 
 #include "comm/cuda/device/low_latency.hpp"
 #include "comm/cuda/device/run_plan.hpp"
+#include "comm/cuda/fake/dma.hpp"
 #include "comm/cuda/fake/stream.hpp"
 #include "comm/cuda/peer_driver.hpp"
 #include "record/ticks.hpp"
@@ -49,6 +51,11 @@ void low_latency_main(void* const* arguments, const Block& block) {
 void clock_main(void* const* arguments, const Block& block) {
   if (block.index == 0) **static_cast<std::uint64_t**>(arguments[0]) = clock_now();
 }
+void busy_main(void* const* arguments, const Block& block) {
+  volatile float x = 1;
+  for (std::uint64_t i = 0; block.index == 0 && i < *static_cast<std::uint64_t*>(arguments[1]); ++i)
+    x = x * 1.0001F + 0.5F;
+}
 void copy_main(void* const* arguments, const Block& block) {
   if (block.index == 0)
     std::memcpy(*static_cast<void**>(arguments[0]), *static_cast<void**>(arguments[1]),
@@ -77,6 +84,7 @@ const std::vector<Function>& functions() {
     add_type<U8>(made, "u8");
     made.push_back({"peerscope_clock", clock_main, {8}});
     made.push_back({"peerscope_copy", copy_main, {8, 8, 8}});
+    made.push_back({"peerscope_busy", busy_main, {8, 8}});
     made.push_back({"peerscope_chase", clock_main, {8, 8, 4, 4}});
     return made;
   }();
@@ -127,9 +135,10 @@ FAKE cuMemGetAllocationGranularity(std::size_t* bytes, const CudaAllocationPrope
   *bytes = kGranularity;
   return kCudaSuccess;
 }
-FAKE cuMemCreate(CudaAllocation* made, std::size_t bytes, const CudaAllocationProperties*,
+FAKE cuMemCreate(CudaAllocation* made, std::size_t bytes, const CudaAllocationProperties* of,
                  unsigned long long) {
-  if (is_told_to_fail("cuMemCreate")) return kCudaOutOfMemory;
+  const std::string of_device = "cuMemCreate@" + std::to_string(of->location.id);
+  if (is_told_to_fail("cuMemCreate") || is_told_to_fail(of_device)) return kCudaOutOfMemory;
   const int fd = memfd_create("fake gpu", MFD_CLOEXEC);
   if (fd < 0 || ftruncate(fd, static_cast<off_t>(bytes)) != 0) return kCudaOutOfMemory;
   *made = static_cast<CudaAllocation>(fd);
@@ -192,6 +201,8 @@ FAKE cuModuleGetFunction(CudaFunction* function, CudaModule, const char* name) {
 FAKE cuLaunchKernelEx(const CudaLaunchConfig* config, CudaFunction handle, void** parameters,
                       void**) {
   if (is_told_to_fail("cuLaunchKernelEx")) return kInvalidValue;
+  static const bool idle = std::getenv("FAKE_CUDA_IDLE") != nullptr;
+  if (idle) return kCudaSuccess;
   const auto* function = reinterpret_cast<const Function*>(handle);
   Launch launch{function, config->grid[0], {}};
   for (std::size_t i = 0; i < 4 && function->argument_bytes[i] != 0; ++i) {
@@ -218,7 +229,7 @@ FAKE cuMemcpyAsync(CudaPointer to, CudaPointer from, std::size_t bytes, CudaStre
   return kCudaSuccess;
 }
 FAKE cuMemcpyDtoHAsync_v2(void* to, CudaPointer from, std::size_t bytes, CudaStreamHandle) {
-  std::memcpy(to, at(from), bytes);
+  copy_as_dma(to, at(from), bytes);
   return kCudaSuccess;
 }
 FAKE cuStreamSynchronize(CudaStreamHandle) { return kCudaSuccess; }
