@@ -161,5 +161,30 @@ TEST_F(NcclBeside, TheCommandsThatSweepTakeIt) {
   for (const json& choice : tune.parsed()["choices"]) EXPECT_EQ(choice["backend"], "host");
 }
 
+TEST_F(NcclBeside, VerifyRunsRandomOperationsAndGraphs) {
+  const Ran ran = run("verify --backend nccl -g 3 -n 120 --most 64K --json");
+  ASSERT_EQ(ran.status, 0) << ran.out << ran.err;
+  EXPECT_EQ(ran.parsed()["cases"], 120);
+  EXPECT_GT(ran.parsed()["graphs"], 0);
+  const Ran wrong = run("verify --backend nccl -n 200 --most 64K --timeout 0.5",
+                        "FAKE_NCCL_CORRUPT=0 FAKE_NCCL_HANG_MS=300");
+  EXPECT_EQ(wrong.status, 1);
+  EXPECT_THAT(wrong.out, HasSubstr("element 0 of"));
+  const Ran few = run("verify --backend nccl -g 4");
+  EXPECT_EQ(few.status, 2);
+  EXPECT_THAT(few.err, HasSubstr("-g 4: NCCL wants a GPU for each rank, of which there are 3"));
+  const Ran none = run("verify --backend nccl --nccl /nowhere/libnccl.so");
+  EXPECT_EQ(none.status, 2);
+  EXPECT_THAT(none.err, HasSubstr("NCCL cannot be loaded (/nowhere/libnccl.so"));
+}
+
+TEST_F(NcclBeside, AKilledRankIsNamedAfterTheTimeOut) {
+  const Ran ran =
+      run("verify --backend nccl --kills 3 --timeout 0.2 --json", "FAKE_NCCL_HANG_MS=400");
+  ASSERT_EQ(ran.status, 0) << ran.out << ran.err;
+  EXPECT_EQ(ran.parsed()["unnamed"], 0);
+  EXPECT_THAT(ran.parsed()["example"].get<std::string>(), HasSubstr("is gone"));
+}
+
 }  // namespace
 }  // namespace peerscope

@@ -16,6 +16,7 @@
 #include "cli/progress.hpp"
 #include "comm/cuda/cuda_communicator.hpp"
 #include "comm/host/host.hpp"
+#include "comm/nccl/nccl_communicator.hpp"
 
 namespace peerscope {
 namespace {
@@ -35,6 +36,29 @@ struct Buffer {
   void* data = nullptr;
 };
 
+using OpenedDevice = Result<std::unique_ptr<DeviceCommunicator>>;
+
+OpenedDevice open_device(const KillOptions& options, const CudaDriver& driver,
+                         std::unique_ptr<Communicator> host) {
+  const int device = host->rank() % driver.device_count();
+  if (options.backend == "nccl") {
+    const Result<NcclLibrary> nccl = NcclLibrary::open(options.nccl_library);
+    if (!nccl) return nccl.error();
+    auto comm = NcclCommunicator::open(
+        driver, *nccl, {.name = "verify", .device = device, .timeout = options.timeout},
+        std::move(host));
+    if (!comm) return comm.error();
+    return OpenedDevice(std::move(*comm));
+  }
+  CudaOptions cuda;
+  cuda.name = "verify";
+  cuda.device = device;
+  cuda.timeout = options.timeout;
+  auto comm = CudaCommunicator::open(driver, cuda, std::move(host));
+  if (!comm) return comm.error();
+  return OpenedDevice(std::move(*comm));
+}
+
 Result<std::unique_ptr<Communicator>> open_rank(const KillOptions& options, const HostWorld& world,
                                                 int rank, Buffer& buffer) {
   Result<std::unique_ptr<Communicator>> host = world.open(rank);
@@ -43,12 +67,7 @@ Result<std::unique_ptr<Communicator>> open_rank(const KillOptions& options, cons
   if (!host || options.backend == "host") return host;
   static Result<CudaDriver> driver = CudaDriver::open();  // of this process
   if (!driver) return driver.error();
-  CudaOptions cuda;
-  cuda.name = "verify";
-  cuda.device = rank % driver->device_count();
-  cuda.timeout = options.timeout;
-  Result<std::unique_ptr<CudaCommunicator>> comm =
-      CudaCommunicator::open(*driver, cuda, std::move(*host));
+  OpenedDevice comm = open_device(options, *driver, std::move(*host));
   if (!comm) return comm.error();
   Result<CudaMemory> memory = (*comm)->device().allocate(kLarge * sizeof(float));
   if (!memory) return memory.error();
@@ -65,8 +84,9 @@ Result<std::unique_ptr<Communicator>> open_rank(const KillOptions& options, cons
   Status done = comm ? Status(Done{}) : Status(comm.error());
   for (int i = 0; done; ++i) {
     const std::size_t count = i % 2 == 0 ? kSmall : kLarge;
+    const Algorithm ours = i % 3 == 0 ? Algorithm::ring : Algorithm::direct;
     done = (*comm)->all_reduce({buffer.data, count, Dtype::f32}, buffer.data, ReduceOp::max,
-                               i % 3 == 0 ? Algorithm::ring : Algorithm::direct);
+                               options.backend == "nccl" ? Algorithm::unknown : ours);
     if (done && rank == 0) ++shared.operations;
   }
   if (rank == 0) {

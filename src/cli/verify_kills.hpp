@@ -12,6 +12,7 @@ namespace peerscope {
 struct KillOptions {
   std::string backend = "host";
   int kills = 50, seed = 1;
+  std::string nccl_library = {};
   std::chrono::nanoseconds timeout = std::chrono::milliseconds(500);
 };
 
