@@ -260,5 +260,21 @@ TEST_F(BenchContract, BadInputIsOneSentence) {
   EXPECT_THAT(unwritable.err, HasSubstr("/nowhere/x.html cannot be written"));
 }
 
+TEST_F(BenchContract, MonitorComparesTheLevelsWithLevelOff) {
+  const Ran ran = run("monitor -b 8 -e 8 --rounds 16 -n 5 --json");
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  const json rows = ran.parsed()["rows"];
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0]["bytes"], 8);
+  EXPECT_EQ(rows[0]["operation"], "all_reduce");
+  for (const char* level : {"off", "basic", "detailed", "comprehensive"}) {
+    EXPECT_GT(rows[0]["levels"][level]["mean_us"].get<double>(), 0) << level;
+    EXPECT_GT(rows[0]["levels"][level]["ratio"].get<double>(), 0) << level;
+  }
+  expect_refused("monitor --operation dance", "there is no 'dance'; write all_reduce");
+  expect_refused("monitor -G", "host has no CUDA graphs");
+  expect_refused("monitor --operation sendrecv -g 3 -b 8 -e 8", "every rank takes part");
+}
+
 }  // namespace
 }  // namespace peerscope
