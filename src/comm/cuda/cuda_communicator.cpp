@@ -157,7 +157,8 @@ Status CudaCommunicator::meet(Communicator& bootstrap) {
                        }));
   }
   shares_gpu_ = sharing > 1;
-  // A block of 512 threads with up to 128 registers has a multiprocessor for itself.
+  // A block of a plan has a multiprocessor for itself, or a quarter of one where it is a half; two of low-latency operations share
+  // one (kernels.cu).
   layout_ =
       cuda::make_layout(ranks(), options_.pool_bytes, static_cast<int>(multiprocessors / sharing));
   return Done{};
