@@ -157,8 +157,7 @@ Status CudaCommunicator::meet(Communicator& bootstrap) {
                        }));
   }
   shares_gpu_ = sharing > 1;
-  // A block of a plan has a multiprocessor for itself, or a quarter of one where it is a half; two of low-latency operations share
-  // one (kernels.cu).
+  // On each multiprocessor of a rank's share one block of a plan, or two of low-latency operations (kernels.cu).
   layout_ =
       cuda::make_layout(ranks(), options_.pool_bytes, static_cast<int>(multiprocessors / sharing));
   return Done{};
