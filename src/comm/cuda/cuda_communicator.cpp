@@ -157,7 +157,7 @@ Status CudaCommunicator::meet(Communicator& bootstrap) {
                        }));
   }
   shares_gpu_ = sharing > 1;
-  // A block of 512 threads with up to 128 registers has a multiprocessor for itself.
+  // On each multiprocessor of a rank's share one block of a plan, or two of low-latency operations (kernels.cu).
   layout_ =
       cuda::make_layout(ranks(), options_.pool_bytes, static_cast<int>(multiprocessors / sharing));
   return Done{};

@@ -35,6 +35,10 @@ struct CudaOptions {
 // Buffers are device memory of this rank's GPU. `run` (and what is made of it) gives the operation to a stream of the
 // communicator's and waits for it; `enqueue` gives it to the caller's stream, which may be one that is being captured into a
 // graph: each replay is then an operation of its own. All ranks enqueue (replay) the same operations in the same order.
+//
+// The operations of a communicator run one after the other. Whoever gives them to several streams (the communicator's is one) has
+// each wait for the one before by an event; nothing finds out where they overlap. All of these streams must be empty, as
+// `synchronize` leaves them, before the communicator ends: what kernels and peers write to is unmapped then.
 class CudaCommunicator final : public DeviceCommunicator {
  public:
   // `bootstrap` ties the ranks together, and is kept. All ranks succeed or all fail.
@@ -43,10 +47,15 @@ class CudaCommunicator final : public DeviceCommunicator {
                                                         std::unique_ptr<Communicator> bootstrap);
   ~CudaCommunicator() override;
 
+  // Refused calls as by `run`; otherwise errors of the driver, or of an operation before. What becomes of this one only
+  // `synchronize` says.
   Status enqueue(const Call& call, CudaStreamHandle stream) override;
+  // Until the stream is empty; the error of an operation that has failed meanwhile. Not for a stream that is being captured: that
+  // fails the communicator.
   Status synchronize(CudaStreamHandle stream) override;
 
-  // Blocks lie in device memory: Block::data is for the device.
+  // Blocks lie in device memory: Block::data is a device pointer, for kernels, copies and as a buffer of operations. The host must
+  // not follow it.
   Pool* pool() override { return &*pool_; }
   [[nodiscard]] const CudaDevice& device() const override { return device_; }
   [[nodiscard]] CudaStreamHandle stream() const { return stream_.get(); }

@@ -2,7 +2,9 @@
 // when a rank is late, wrong or dead.
 #include "comm/cuda/cuda_communicator.hpp"
 
+#include <array>
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -13,9 +15,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "comm/cuda/exchange.hpp"
 #include "comm/cuda/shared_object.hpp"
 #include "comm/host/host.hpp"
 #include "comm/verify/random_case.hpp"
@@ -313,6 +318,44 @@ TEST_F(CudaComm, PoolsOfOtherSizesAreRefusedByAll) {
   std::thread other(rank_main, 1);
   rank_main(0);
   other.join();
+}
+
+// A profiler's, say, while a rank waits at its door for one that is late.
+TEST_F(CudaComm, SignalsDoNotStopItFromOpening) {
+  struct sigaction action{};
+  action.sa_handler = [](int) {};
+  action.sa_flags = SA_RESTART;
+  ASSERT_EQ(sigaction(SIGUSR1, &action, nullptr), 0);
+  const HostWorld world = world_of(2);
+  std::atomic<bool> over{false};
+  std::string why;
+  std::thread waits([&] {
+    const auto host = world.open(0);
+    const auto got = exchange_descriptors(**host, STDIN_FILENO, std::chrono::milliseconds(300));
+    why = got ? "nothing" : got.error().message;
+    over = true;
+  });
+  // The other rank has a door, too, and never comes.
+  const Descriptor door(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  std::array<char, 64> name{}, names[2];
+  std::snprintf(name.data(), name.size(), "peerscope-test-%d", getpid());
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path + 1, name.data(), std::strlen(name.data()));
+  const auto length = offsetof(sockaddr_un, sun_path) + 1 + std::strlen(name.data());
+  ASSERT_EQ(
+      bind(door.get(), reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(length)),
+      0);
+  ASSERT_EQ(listen(door.get(), 1), 0);
+  const auto host = world.open(1);
+  ASSERT_TRUE((*host)->all_gather({name.data(), name.size(), Dtype::u8}, names));
+  for (int i = 0; i < 10 && !over; ++i) {
+    usleep(10'000);
+    pthread_kill(waits.native_handle(), SIGUSR1);
+  }
+  EXPECT_FALSE(over) << "it has not waited";
+  waits.join();
+  EXPECT_THAT(why, testing::Not(HasSubstr("Interrupted")));
 }
 
 TEST_F(CudaComm, WithoutKernelsItSaysHowToGetThem) {

@@ -21,6 +21,15 @@ Error failed(const char* what) {
                fmt::format("handing memory to another rank: {}: {}", what, std::strerror(errno))};
 }
 
+// A socket with a time-out is not taken up again by itself after a signal (a profiler's, say), whatever SA_RESTART says.
+template <class Call>
+auto without_interruption(Call call) {
+  for (;;) {
+    const auto result = call();
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
 constexpr std::size_t kNameBytes = 64;
 using Name = std::array<char, kNameBytes>;
 
@@ -60,7 +69,8 @@ Status send_descriptor(int to, std::int32_t rank, int fd) {
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(sizeof(int));
   std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  if (sendmsg(to, &message, MSG_NOSIGNAL) != sizeof rank) return failed("sendmsg");
+  const auto sent = without_interruption([&] { return sendmsg(to, &message, MSG_NOSIGNAL); });
+  if (sent != sizeof rank) return failed("sendmsg");
   return Done{};
 }
 
@@ -77,7 +87,8 @@ Result<Received> receive_descriptor(int from) {
   message.msg_iovlen = 1;
   message.msg_control = control.bytes;
   message.msg_controllen = sizeof control.bytes;
-  if (recvmsg(from, &message, MSG_CMSG_CLOEXEC) != sizeof received.rank) return failed("recvmsg");
+  const auto got = without_interruption([&] { return recvmsg(from, &message, MSG_CMSG_CLOEXEC); });
+  if (got != sizeof received.rank) return failed("recvmsg");
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return failed("no descriptor came");
   int fd = -1;
@@ -141,7 +152,8 @@ Result<std::vector<Descriptor>> exchange_descriptors(Communicator& bootstrap, in
     to.push_back(std::move(*connected));
   }
   for (std::size_t i = 1; i < ranks; ++i) {
-    const Socket guest(accept4(door->get(), nullptr, nullptr, SOCK_CLOEXEC));
+    const Socket guest(
+        without_interruption([&] { return accept4(door->get(), nullptr, nullptr, SOCK_CLOEXEC); }));
     if (guest.get() < 0) return failed("accept");
     if (Status sent = send_descriptor(guest.get(), bootstrap.rank(), own); !sent)
       return sent.error();

@@ -284,6 +284,39 @@ TEST(CudaKernels, ARankThatNeverComesIsNamedInTime) {
   }
 }
 
+// call.hpp: averages of whole numbers are those of the wrapped sum. 37 elements: vectors and single ones.
+TEST(CudaKernels, AveragesOfBytesDivideTheWrappedSum) {
+  std::vector<Algorithm> all = supported_algorithms(Kind::all_reduce);
+  all.push_back(Algorithm::unknown);  // low latency
+  for (const Algorithm algorithm : all) {
+    World world(3);
+    std::vector<std::vector<std::int8_t>> data(3, std::vector<std::int8_t>(37, 100));
+    std::vector<std::unique_ptr<Prepared>> prepared;
+    std::vector<std::thread> threads;
+    for (int rank = 0; rank < 3; ++rank) {
+      auto& mine = data[static_cast<std::size_t>(rank)];
+      const Call call{.kind = Kind::all_reduce,
+                      .input = mine.data(),
+                      .output = mine.data(),
+                      .count = mine.size(),
+                      .dtype = Dtype::i8,
+                      .op = ReduceOp::avg,
+                      .algorithm = algorithm};
+      prepared.push_back(prepare(world, call, rank, 3));
+      const PlanArguments& a = prepared.back()->arguments;
+      if (algorithm != Algorithm::unknown) {
+        launch_plan(world, threads, call, a, 1);
+      } else {
+        world.launch(threads, 1,
+                     [&a](const Block& block) { low_latency<I8, Sum>(a.common, block); });
+      }
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const auto& mine : data)  // 300 is 44
+      EXPECT_EQ(mine, std::vector<std::int8_t>(37, 14)) << name(algorithm);
+  }
+}
+
 // Whoever gave up has operations behind the one that failed in its stream, or its graph. They must not send: what the failed one
 // has sent may still be waiting for a rank that is late.
 TEST(CudaKernels, AfterAFailureNothingMoreIsSentForTheOperationThatFailed) {

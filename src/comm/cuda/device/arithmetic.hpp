@@ -134,11 +134,17 @@ PSCOPE_DEVICE void combine(WideVector<Type>& into, const Vector& with) {
     into.value[i] = Op::apply(into.value[i], other.value[i]);
 }
 
+// Of whole numbers the wrapped sum is divided, as the host device does, whatever hops it came by.
+template <class Type>
+PSCOPE_DEVICE typename Type::Wide quotient(typename Type::Wide sum, std::uint32_t divisor) {
+  if constexpr (sizeof(typename Type::Element) == 1) sum = Type::widen(Type::narrow(sum));
+  return sum / static_cast<typename Type::Wide>(divisor);
+}
+
 template <class Type>
 PSCOPE_DEVICE void divide(WideVector<Type>& wide, std::uint32_t divisor) {
   PSCOPE_UNROLL
-  for (int i = 0; i < kPerVector<Type>; ++i)
-    wide.value[i] = wide.value[i] / static_cast<typename Type::Wide>(divisor);
+  for (int i = 0; i < kPerVector<Type>; ++i) wide.value[i] = quotient<Type>(wide.value[i], divisor);
 }
 
 }  // namespace peerscope::cuda

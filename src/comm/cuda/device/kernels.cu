@@ -5,15 +5,16 @@
 using namespace peerscope::cuda;  // NOLINT(google-build-using-namespace): the kernels are made of it
 
 #define PSCOPE_KERNELS(type, Type, op, Op)                                                         \
-  extern "C" __global__ void __launch_bounds__(kPlanThreads, 1) \
+  extern "C" __global__ void __launch_bounds__(kPlanThreads, 1)                                    \
       peerscope_plan_##type##_##op(const __grid_constant__ PlanArguments arguments) {              \
     run_plan<Type, Op>(arguments, Block::mine());                                                  \
   }                                                                                                \
-  extern "C" __global__ void __launch_bounds__(512, 1)                                                \
+  /* Two on a multiprocessor: make_layout counts on it where ranks share a GPU. */                 \
+  extern "C" __global__ void __launch_bounds__(512, 2)                                             \
       peerscope_low_latency_##type##_##op(const __grid_constant__ Arguments arguments) {           \
     low_latency<Type, Op>(arguments, Block::mine());                                               \
   }
-#define PSCOPE_KERNELS_OF(type, Type)  \
+#define PSCOPE_KERNELS_OF(type, Type)                                                              \
   PSCOPE_KERNELS(type, Type, sum, Sum) \
   PSCOPE_KERNELS(type, Type, min, Min) \
   PSCOPE_KERNELS(type, Type, max, Max)

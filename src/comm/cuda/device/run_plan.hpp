@@ -107,7 +107,7 @@ PSCOPE_DEVICE void move_elements(const Block& block, const Move& move, std::uint
       auto wide = Type::widen(result);
       for (std::uint32_t s = 1; s < move.source_count; ++s)
         wide = Op::apply(wide, Type::widen(element(s)));
-      if (move.divisor != 1) wide = wide / static_cast<typename Type::Wide>(move.divisor);
+      if (move.divisor != 1) wide = quotient<Type>(wide, move.divisor);
       result = Type::narrow(wide);
     }
     for (std::uint32_t t = 0; t < move.target_count; ++t)

@@ -16,12 +16,11 @@ inline constexpr int kMostRanks = 64;
 inline constexpr int kMostBlocks = 256;     // of a kernel of low-latency operations
 inline constexpr int kMostPlanBlocks = 64;  // of one that follows a plan; twice as many with halves
 inline constexpr int kWarpsPerBlock = 16;   // at most, of low-latency operations
-inline constexpr int kPlanThreads =
-    128;  // four blocks on a multiprocessor: while one waits for its stores, others store
+inline constexpr int kPlanThreads = 512;    // one block has a multiprocessor for itself
 inline constexpr int kLanes = 32;
 inline constexpr std::uint64_t kStamps = 16384;  // a ring of them; a power of two
-inline constexpr std::size_t kFlagBytes =
-    32;  // a sector each: no two are written by different ranks
+// A sector each: no two are written by different ranks.
+inline constexpr std::size_t kFlagBytes = 32;
 
 // Why a rank gave up. Written once, by whichever thread was first.
 enum class Fault : std::uint32_t { none, timeout_data, timeout_room, mismatch, told };
