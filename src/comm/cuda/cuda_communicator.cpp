@@ -156,7 +156,9 @@ Status CudaCommunicator::meet(Communicator& bootstrap) {
                          return std::strcmp(other.bus, all[r].bus) == 0;
                        }));
   }
-  shares_gpu_ = sharing > 1;
+  int major = 0;
+  f_->cuDeviceGetAttribute(&major, kCudaComputeMajor, device_.ordinal());
+  may_be_early_ = sharing == 1 && major >= 9;
   // On each multiprocessor of a rank's share one block of a plan, or two of low-latency operations (kernels.cu).
   layout_ =
       cuda::make_layout(ranks(), options_.pool_bytes, static_cast<int>(multiprocessors / sharing));
@@ -299,8 +301,12 @@ Result<const CudaCommunicator::LoadedPlan*> CudaCommunicator::plan_for(const Cal
   const std::size_t bytes = compiled.steps.size() * sizeof(cuda::DeviceStep);
   const Result<CudaPointer> memory = room_for_plan(bytes);
   if (!memory) return memory.error();
-  if (Status ok = device_.upload(*memory, compiled.steps.data(), bytes); !ok) return ok.error();
-  if (Status ok = settle(); !ok) return ok.error();
+  // By our own stream: the default one may not be touched while a stream that waits for it is captured.
+  const CudaResult copied =
+      f_->cuMemcpyHtoDAsync(*memory, compiled.steps.data(), bytes, stream_.get());
+  if (Status ok = device_.check(copied, "cuMemcpyHtoDAsync"); !ok) return ok.error();
+  if (Status ok = device_.check(f_->cuStreamSynchronize(stream_.get()), "cuStreamSynchronize"); !ok)
+    return ok.error();
   LoadedPlan loaded{*memory, static_cast<std::uint32_t>(compiled.steps.size()), compiled.halves};
   return &plans_.emplace(key, std::move(loaded)).first->second;
 }
@@ -343,7 +349,7 @@ Status CudaCommunicator::launch(const Operation& operation, CudaStreamHandle str
   cuda::Arguments& a = arguments.common;
   a.stamped = stamps_->reads() ? 1 : 0;
   a.id = a.stamped != 0 ? stamps_->id_of(op_of(operation, small)) : 0;
-  a.early = shares_gpu_ ? 0 : 1;
+  a.early = may_be_early_ ? 1 : 0;
   const CudaFunction function =
       kernels_.find(small ? cuda::Family::low_latency : cuda::Family::plan, call.dtype, call.op);
   if (small)

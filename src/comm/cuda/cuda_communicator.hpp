@@ -98,7 +98,8 @@ class CudaCommunicator final : public DeviceCommunicator {
   const PeerFunctions* f_;
   cuda::Kernels kernels_;
   cuda::Layout layout_{};
-  bool shares_gpu_ = false;  // with other ranks: a kernel must not be launched early there
+  bool may_be_early_ =
+      false;  // the GPU can launch a kernel before the one in front has ended, and no other rank needs its room
   CudaStream stream_;
   std::unique_ptr<Communicator> bootstrap_;
   std::vector<PeerMemory> regions_;  // by rank; ours is the local one

@@ -111,6 +111,12 @@ Result<Socket> listen_as(Name& name, int rank) {
   return socket;
 }
 
+bool is_ours(int guest) {
+  ucred who{};
+  socklen_t length = sizeof who;
+  return getsockopt(guest, SOL_SOCKET, SO_PEERCRED, &who, &length) == 0 && who.uid == geteuid();
+}
+
 Result<Socket> connect_to(const Name& name, std::chrono::nanoseconds timeout) {
   Socket socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   socklen_t length = 0;
@@ -155,6 +161,11 @@ Result<std::vector<Descriptor>> exchange_descriptors(Communicator& bootstrap, in
     const Socket guest(
         without_interruption([&] { return accept4(door->get(), nullptr, nullptr, SOCK_CLOEXEC); }));
     if (guest.get() < 0) return failed("accept");
+    if (!is_ours(
+            guest.get())) {  // the name is open to all users of this machine, the memory is not
+      --i;
+      continue;
+    }
     if (Status sent = send_descriptor(guest.get(), bootstrap.rank(), own); !sent)
       return sent.error();
   }
@@ -162,6 +173,8 @@ Result<std::vector<Descriptor>> exchange_descriptors(Communicator& bootstrap, in
   for (const Socket& socket : to) {
     Result<Received> received = receive_descriptor(socket.get());
     if (!received) return received.error();
+    if (received->rank < 0 || received->rank >= bootstrap.ranks())
+      return Error{ErrorCode::io, "handing memory to another rank: the answer is of no rank"};
     descriptors.at(static_cast<std::size_t>(received->rank)) = std::move(received->fd);
   }
   return descriptors;

@@ -38,6 +38,7 @@ Result<PeerFunctions> bind_all() {
   library->bind("cuMemFreeHost", f.cuMemFreeHost);
   library->bind("cuMemHostGetDevicePointer_v2", f.cuMemHostGetDevicePointer);
   library->bind("cuMemcpyAsync", f.cuMemcpyAsync);
+  library->bind("cuMemcpyHtoDAsync_v2", f.cuMemcpyHtoDAsync);
   library->bind("cuMemcpyDtoHAsync_v2", f.cuMemcpyDtoHAsync);
   library->bind("cuGraphUpload", f.cuGraphUpload);
   library->bind("cuStreamSynchronize", f.cuStreamSynchronize);

@@ -41,6 +41,7 @@ struct CudaLaunchConfig {
   unsigned attribute_count = 0;
 };
 inline constexpr int kCudaLaunchEarly = 6;  // CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION
+inline constexpr int kCudaComputeMajor = 75;        // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
 inline constexpr int kCudaMultiprocessors = 16;     // CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT
 inline constexpr unsigned kCudaHostMapped = 2 | 1;  // CU_MEMHOSTALLOC_DEVICEMAP | PORTABLE
 inline constexpr int kCudaCaptureRelaxed = 2;
@@ -78,6 +79,8 @@ struct PeerFunctions {
   CudaResult (*cuMemcpyAsync)(CudaPointer to, CudaPointer from, std::size_t bytes,
                               CudaStreamHandle stream) = nullptr;
   CudaResult (*cuMemcpyDtoHAsync)(void* to, CudaPointer from, std::size_t bytes,
+                                  CudaStreamHandle stream) = nullptr;
+  CudaResult (*cuMemcpyHtoDAsync)(CudaPointer to, const void* from, std::size_t bytes,
                                   CudaStreamHandle stream) = nullptr;
   CudaResult (*cuStreamSynchronize)(CudaStreamHandle stream) = nullptr;
   CudaResult (*cuGraphUpload)(CudaGraphExecHandle exec, CudaStreamHandle stream) = nullptr;

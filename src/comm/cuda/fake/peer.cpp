@@ -232,6 +232,10 @@ FAKE cuMemcpyDtoHAsync_v2(void* to, CudaPointer from, std::size_t bytes, CudaStr
   copy_as_dma(to, at(from), bytes);
   return kCudaSuccess;
 }
+FAKE cuMemcpyHtoDAsync_v2(CudaPointer to, const void* from, std::size_t bytes, CudaStreamHandle) {
+  std::memcpy(at(to), from, bytes);
+  return kCudaSuccess;
+}
 FAKE cuStreamSynchronize(CudaStreamHandle) { return kCudaSuccess; }
 FAKE cuGraphUpload(CudaGraphExecHandle, CudaStreamHandle) { return kCudaSuccess; }
 FAKE cuThreadExchangeStreamCaptureMode(int*) { return kCudaSuccess; }
