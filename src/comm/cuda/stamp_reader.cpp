@@ -63,15 +63,19 @@ StampReader::~StampReader() {
 std::uint16_t StampReader::id_of(const pscope_op& op) {
   Recent& recent = recent_[(op.bytes ^ op.bytes >> 6 ^ op.kind * 7u ^ op.algorithm) % 64];
   if (recent.id != 0 && same(recent.op, op)) return recent.id;
+  const std::uint64_t what = op.kind | std::uint64_t{op.algorithm} << 8 |
+                             std::uint64_t{op.protocol} << 16 | std::uint64_t{op.dtype} << 24 |
+                             std::uint64_t{op.peer} << 32;
   const std::lock_guard lock(calls_mutex_);
-  for (std::size_t id = 1; id < calls_.size(); ++id) {
-    if (!same(calls_[id], op)) continue;
-    recent = {op, static_cast<std::uint16_t>(id)};
-    return recent.id;
+  if (calls_.empty()) return 0;
+  const auto [found, is_new] =
+      ids_.try_emplace({op.bytes, what}, static_cast<std::uint16_t>(calls_.size()));
+  if (is_new && calls_.size() > kMostCalls) {
+    ids_.erase(found);
+    return 0;  // so many different calls: no more are told apart
   }
-  if (calls_.empty() || calls_.size() > kMostCalls) return 0;
-  calls_.push_back(op);
-  recent = {op, static_cast<std::uint16_t>(calls_.size() - 1)};
+  if (is_new) calls_.push_back(op);
+  recent = {op, found->second};
   return recent.id;
 }
 

@@ -62,7 +62,8 @@ class StampReader {
   std::int64_t host_ahead_ns_ = 0;  // the host's clock less the device's
 
   std::mutex calls_mutex_;
-  std::vector<pscope_op> calls_;
+  std::vector<pscope_op> calls_;  // by id
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint16_t> ids_;
   struct Recent {
     pscope_op op{};
     std::uint16_t id = 0;

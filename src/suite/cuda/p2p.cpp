@@ -30,6 +30,9 @@ double median(std::vector<double> values) {
 class Gpus {
  public:
   static Result<std::unique_ptr<Gpus>> open(int count, std::size_t bytes) {
+    if (count < 2 || count > kMostDevices)
+      return Error{ErrorCode::invalid_argument,
+                   fmt::format("-g must be 2 to {} GPUs", kMostDevices)};
     auto gpus = std::make_unique<Gpus>();
     Result<CudaDriver> driver = CudaDriver::open();
     if (!driver) return driver.error();
