@@ -288,7 +288,7 @@ class Sweep {
     }
     const int fd = open(options_.event_times.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
     const bool written =
-        fd >= 0 && write(fd, lines.data(), lines.size()) == static_cast<ssize_t>(lines.size());
+        fd >= 0 && ::write(fd, lines.data(), lines.size()) == static_cast<ssize_t>(lines.size());
     if (fd >= 0) close(fd);
     if (written) return Done{};
     return Error{ErrorCode::io, fmt::format("{} cannot be written", options_.event_times)};
