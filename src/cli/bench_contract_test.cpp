@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/ran_for_test.hpp"
+
 namespace peerscope {
 namespace {
 
@@ -21,12 +23,6 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-struct Ran {
-  int status = 0;
-  std::string out, err;
-  [[nodiscard]] json parsed() const { return json::parse(out); }
-};
-
 class BenchContract : public testing::Test {
  protected:
   BenchContract() : dir_(fs::temp_directory_path() / fmt::format("pscope-bench-{}", getpid())) {
@@ -35,10 +31,6 @@ class BenchContract : public testing::Test {
   }
   ~BenchContract() override { fs::remove_all(dir_); }
 
-  static std::string read_file(const fs::path& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
   std::string file(const std::string& name) const { return (dir_ / name).string(); }
   void write(const std::string& name, const std::string& text) const {
     std::ofstream(dir_ / name) << text;

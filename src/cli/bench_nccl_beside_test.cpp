@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/ran_for_test.hpp"
+
 namespace peerscope {
 namespace {
 
@@ -19,17 +21,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::Contains;
 using testing::HasSubstr;
-
-struct Ran {
-  int status = 0;
-  std::string out, err;
-  [[nodiscard]] json parsed() const { return json::parse(out); }
-};
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 class NcclBeside : public testing::Test {
  protected:

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/ran_for_test.hpp"
+
 namespace peerscope {
 namespace {
 
@@ -22,17 +24,6 @@ using nlohmann::json;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
-
-struct Ran {
-  int status = 0;
-  std::string out, err;
-  [[nodiscard]] json parsed() const { return json::parse(out); }
-};
-
-std::string read_file(const fs::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 class BenchNccl : public testing::Test {
  protected:

@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "analyze/stats/estimate.hpp"
 #include "comm/cuda/kernels.hpp"
 
 namespace peerscope {
@@ -233,112 +234,104 @@ Result<P2pMatrix> matrix(const P2pOptions& options, const char* unit, const char
   return out;
 }
 
-template <bool kWrites, bool kEngine>
-Status each_pair(Gpus& gpus, const P2pOptions& options, Answer& answer) {
+// The median of some samples of `once`, after one that is thrown away.
+template <class Once>
+Status sample(const P2pOptions& options, double& cell, const Once& once) {
+  std::vector<double> samples;
+  for (int i = -1; i < options.samples; ++i) {
+    const Result<double> one = once();
+    if (!one) return one.error();
+    if (i >= 0) samples.push_back(*one);
+  }
+  cell = median(std::move(samples));
+  return Done{};
+}
+
+// `once(i, j)` for each two GPUs; for one and itself where `itself`.
+template <class Once>
+Status sample_pairs(const Gpus& gpus, const P2pOptions& options, Answer& answer, bool itself,
+                    const Once& once) {
   for (int i = 0; i < gpus.count(); ++i) {
     for (int j = 0; j < gpus.count(); ++j) {
       answer.cells[i][j] = -1;
-      if (i == j) continue;
-      std::vector<double> samples;
-      for (int sample = -1; sample < options.samples; ++sample) {
-        const CudaPointer own = gpus.at(i).from.at(), theirs = gpus.view(j, i);
-        const Result<double> gbs = gpus.copy_gbs(i, kWrites ? theirs : own, kWrites ? own : theirs,
-                                                 options.bytes, kEngine);
-        if (!gbs) return gbs.error();
-        if (sample >= 0) samples.push_back(*gbs);
-      }
-      answer.cells[i][j] = median(samples);
+      if (i == j && !itself) continue;
+      if (Status done = sample(options, answer.cells[i][j], [&] { return once(i, j); }); !done)
+        return done;
     }
   }
   return Done{};
+}
+
+// Each pair is a writer and whom it writes to, all at once: GB/s together.
+Result<double> write_together(Gpus& gpus, const P2pOptions& options, bool engine,
+                              const std::vector<std::pair<int, int>>& pairs) {
+  for (const auto& [by, to] : pairs) {
+    if (Status ok =
+            gpus.begin_copies(by, gpus.view(to, by), gpus.at(by).from.at(), options.bytes, engine);
+        !ok)
+      return ok.error();
+  }
+  double sum = 0;
+  for (const auto& [by, to] : pairs) {
+    const Result<double> gbs = gpus.end_copies(by, options.bytes);
+    if (!gbs) return gbs.error();
+    sum += *gbs;
+  }
+  return sum;
+}
+
+template <bool kWrites, bool kEngine>
+Status each_pair(Gpus& gpus, const P2pOptions& options, Answer& answer) {
+  return sample_pairs(gpus, options, answer, false, [&](int i, int j) {
+    const CudaPointer own = gpus.at(i).from.at(), theirs = gpus.view(j, i);
+    return gpus.copy_gbs(i, kWrites ? theirs : own, kWrites ? own : theirs, options.bytes, kEngine);
+  });
 }
 
 // i writes to j while j writes to i: both together.
 template <bool kEngine>
 Status both_ways(Gpus& gpus, const P2pOptions& options, Answer& answer) {
-  for (int i = 0; i < gpus.count(); ++i) {
-    for (int j = 0; j < gpus.count(); ++j) {
-      answer.cells[i][j] = -1;
-      if (i == j) continue;
-      std::vector<double> samples;
-      for (int sample = -1; sample < options.samples; ++sample) {
-        double sum = 0;
-        for (const auto& [by, to] : {std::pair{i, j}, std::pair{j, i}}) {
-          if (Status ok = gpus.begin_copies(by, gpus.view(to, by), gpus.at(by).from.at(),
-                                            options.bytes, kEngine);
-              !ok)
-            return ok;
-        }
-        for (const int by : {i, j}) {
-          const Result<double> gbs = gpus.end_copies(by, options.bytes);
-          if (!gbs) return gbs.error();
-          sum += *gbs;
-        }
-        if (sample >= 0) samples.push_back(sum);
-      }
-      answer.cells[i][j] = median(samples);
-    }
-  }
-  return Done{};
+  return sample_pairs(gpus, options, answer, false, [&](int i, int j) {
+    return write_together(gpus, options, kEngine, {{i, j}, {j, i}});
+  });
 }
 
-// All others write to one (or one to all others, in turn on its one engine): what arrives together.
+Status latencies(Gpus& gpus, const P2pOptions& options, Answer& answer) {
+  return sample_pairs(gpus, options, answer, true,
+                      [&](int i, int j) { return gpus.latency_ns(i, j); });
+}
+
+// All others write to one: what arrives together.
 Status all_to_one(Gpus& gpus, const P2pOptions& options, Answer& answer) {
   for (int to = 0; to < gpus.count(); ++to) {
-    std::vector<double> samples;
-    for (int sample = -1; sample < options.samples; ++sample) {
-      double sum = 0;
-      for (int by = 0; by < gpus.count(); ++by) {
-        if (by == to) continue;
-        if (Status ok = gpus.begin_copies(by, gpus.view(to, by), gpus.at(by).from.at(),
-                                          options.bytes, true);
-            !ok)
-          return ok;
-      }
-      for (int by = 0; by < gpus.count(); ++by) {
-        if (by == to) continue;
-        const Result<double> gbs = gpus.end_copies(by, options.bytes);
-        if (!gbs) return gbs.error();
-        sum += *gbs;
-      }
-      if (sample >= 0) samples.push_back(sum);
+    std::vector<std::pair<int, int>> pairs;
+    for (int by = 0; by < gpus.count(); ++by) {
+      if (by != to) pairs.emplace_back(by, to);
     }
-    answer.cells[0][to] = median(samples);
+    if (Status done = sample(options, answer.cells[0][to],
+                             [&] { return write_together(gpus, options, true, pairs); });
+        !done)
+      return done;
   }
   return Done{};
 }
 
+// One writes to all others, in turn: it has one stream.
 Status one_to_all(Gpus& gpus, const P2pOptions& options, Answer& answer) {
+  const auto bytes = static_cast<double>(options.bytes);
   for (int by = 0; by < gpus.count(); ++by) {
-    std::vector<double> samples;
-    for (int sample = -1; sample < options.samples; ++sample) {
+    const auto once = [&]() -> Result<double> {
       double ns = 0;
       for (int to = 0; to < gpus.count(); ++to) {
         if (by == to) continue;
         const Result<double> gbs =
             gpus.copy_gbs(by, gpus.view(to, by), gpus.at(by).from.at(), options.bytes, true);
         if (!gbs) return gbs.error();
-        ns += static_cast<double>(options.bytes) / *gbs;
+        ns += bytes / *gbs;
       }
-      if (sample >= 0)
-        samples.push_back(static_cast<double>(options.bytes) * (gpus.count() - 1) / ns);
-    }
-    answer.cells[0][by] = median(samples);
-  }
-  return Done{};
-}
-
-Status latencies(Gpus& gpus, const P2pOptions& options, Answer& answer) {
-  for (int i = 0; i < gpus.count(); ++i) {
-    for (int j = 0; j < gpus.count(); ++j) {
-      std::vector<double> samples;
-      for (int sample = 0; sample < options.samples; ++sample) {
-        const Result<double> ns = gpus.latency_ns(i, j);
-        if (!ns) return ns.error();
-        samples.push_back(*ns);
-      }
-      answer.cells[i][j] = median(samples);
-    }
+      return bytes * (gpus.count() - 1) / ns;
+    };
+    if (Status done = sample(options, answer.cells[0][by], once); !done) return done;
   }
   return Done{};
 }
