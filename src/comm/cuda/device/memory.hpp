@@ -248,7 +248,6 @@ class Patience {
     give_up(a_, fault, peer, block, now - since_, 0);
     return true;
   }
-  PSCOPE_DEVICE std::uint64_t waited() const { return since_ == 0 ? 0 : clock_now() - since_; }
 
  private:
   const Arguments& a_;
