@@ -123,6 +123,27 @@ TEST_F(CudaStampsSession, NumbersGoOnWhileTheLevelIsOff) {
   EXPECT_THAT(numbers_of(0, Kind::all_reduce), testing::UnorderedElementsAre(0, 6));
 }
 
+// Of a large operation one half of the blocks sends: where its rank comes late, its peer's data is there, and sending takes longest.
+TEST_F(CudaStampsSession, AnOperationInHalvesLastsUntilBothHaveEnded) {
+  on_two([&](CudaCommunicator& comm) {
+    std::vector<float> data(1 << 20);
+    for (int i = 0; i < 3; ++i)
+      ASSERT_TRUE(
+          comm.all_reduce({data.data(), data.size(), Dtype::f32}, data.data(), ReduceOp::sum));
+    ASSERT_TRUE(comm.all_reduce({data.data(), 100, Dtype::f32}, data.data(), ReduceOp::sum));
+    comm.flush_stamps();
+    ASSERT_TRUE(comm.barrier());
+  });
+  for (int rank = 0; rank < 2; ++rank) {
+    EXPECT_THAT(numbers_of(rank, Kind::all_reduce), testing::UnorderedElementsAre(0, 1, 2, 3));
+    const auto timed = std::ranges::count_if(reader.keeper.ops, [&](const Op& op) {
+      return op.rank == rank && op.device_only && op.kind == Kind::all_reduce &&
+             op.bytes == 4 << 20 && op.device_duration_ns > 0;
+    });
+    EXPECT_EQ(timed, 3);
+  }
+}
+
 // Copies have no kernel that could stamp: the host's side of each is recorded, not that of a capture.
 TEST_F(CudaStampsSession, CopiesAreRecordedAsTheHostSeesThem) {
   on_two([&](CudaCommunicator& comm) {

@@ -117,16 +117,30 @@ class Bench:
                                    for graph in (False, True)]
 
     def times(self):
-        """Stamps' durations against events around single operations."""
+        """Batches of operations back to back: from the first stamp's begin to the last one's end, against two events around them."""
+        count, warm_up = 100, 20
         trace = self.work / "times.pscope"
-        bench = self.run("run", "-q", "--out", trace, "--", self.p, "bench", "all_reduce", "--backend", "cuda", "-g", 2, "-b", "1K", "-e", "64M", "-f", 16, "-n", 1,
-                 "-w", 20, "--rounds", 200, "-c", 0, "--json")
-        answer = self.run("query", trace, "SELECT bytes, device_duration_ns FROM ops WHERE device_only = 1 AND rank = 0 LIMIT 1000000", "--json")
+        bench = self.run("run", "-q", "--out", trace, "--", self.p, "bench", "all_reduce", "--backend", "cuda", "-g", 2, "-b", "1K", "-e", "64M", "-f", 16, "-n", count,
+                         "-w", warm_up, "--rounds", 30, "-c", 0, "--json")
+        events, _ = json.JSONDecoder().raw_decode(bench.stdout)  # below it is the report of `run`
+        answer = self.run("query", trace, "SELECT rank, bytes, sequence, device_begin_ns, device_duration_ns FROM ops WHERE device_only = 1 LIMIT 10000000", "--json")
         stamps = {}
         for row in json.loads(answer.stdout):
-            stamps.setdefault(row["bytes"], []).append(row["device_duration_ns"])
-        answer, _ = json.JSONDecoder().raw_decode(bench.stdout)  # below it is the report of `run`
-        self.results["times"] = {"stamps": stamps, "events": answer["rows"]}
+            stamps.setdefault(row["bytes"], {}).setdefault(row["rank"], {})[row["sequence"]] = (row["device_begin_ns"], row["device_duration_ns"])
+        batches = {}
+        for size, ranks in stamps.items():
+            first = min(min(numbers) for numbers in ranks.values()) + 2 * warm_up  # out of place and in place take turns
+            batches[size] = []
+            for begin in range(first, first + 60 * count, 2 * count):
+                spans, busy = [], []
+                for numbers in ranks.values():
+                    batch = [numbers[n] for n in range(begin, begin + count) if n in numbers]
+                    if len(batch) == count:
+                        spans.append(max(b + d for b, d in batch) - min(b for b, _ in batch))
+                        busy.append(sum(d for _, d in batch))
+                if len(spans) == len(ranks):
+                    batches[size].append({"ns": max(spans) / count, "busy_ns": max(busy) / count})
+        self.results["times"] = {"batches": batches, "events": events["rows"]}
 
     def host(self):
         """The host device, which needs processors of its own: large and small."""

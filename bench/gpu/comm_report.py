@@ -69,12 +69,14 @@ for part in results["monitor"]:
                  for c in (row["levels"][level] for level in ("basic", "detailed", "comprehensive"))]
         print(f"| {size(row['bytes'])}{', graph' if part['graph'] else ''} | {row['levels']['off']['mean_us']:.2f} | " + " | ".join(cells) + " |")
 
-print("\n## Are the times true?\n\n| | stamps, us | between two events, us | difference, us |\n|---|---|---|---|")
-events = {row["bytes"]: row.get("device_us") for row in results["times"]["events"]}
-for n, ns in sorted(results["times"]["stamps"].items(), key=lambda item: int(item[0])):
+print("\n## Are the times true?\n\n100 all_reduces back to back, out of place: from the first stamp's begin to the last stamp's end on the slower rank, against two events around"
+      " them, per operation; median of 30 batches. In the kernels: the sum of the stamps' durations.\n\n| | stamps, us | events, us | stamps / events | of it in the kernels, us |\n|---|---|---|---|---|")
+events = {row["bytes"]: row.get("device_us") for row in results.get("times", {}).get("events", [])}
+for n, batches in sorted(results.get("times", {}).get("batches", {}).items(), key=lambda item: int(item[0])):
     between = events.get(int(n))
-    if between:
-        print(f"| {size(int(n))} | {middle(ns) / 1e3:.2f} | {between:.2f} | {between - middle(ns) / 1e3:.2f} |")
+    if between and batches:
+        stamped = middle(b["ns"] for b in batches) / 1e3
+        print(f"| {size(int(n))} | {stamped:.3f} | {between:.3f} | {stamped / between:.4f} | {middle(b['busy_ns'] for b in batches) / 1e3:.3f} |")
 
 print("\n## Are the values right?\n")
 for answer in results.get("values", []):
@@ -97,3 +99,52 @@ if "host" in results:
         print(f"| {size(row['bytes'])}, 4 ranks, {row['algorithm']}{', in place' if row.get('in_place') else ''} | {row['time_us']:.0f} | {moved:.1f} | {moved / limit:.0%} |")
     for row in host["small"].get("rows", []):
         print(f"| {size(row['bytes'])}, 2 threads | {row['time_us']:.2f} | | |")
+
+# ---- goals -----------------------------------------------------------------------------------------------------------
+
+goals = []
+
+
+def goal(what, wanted, measured, met):
+    goals.append(f"| {what} | {wanted} | {measured} | {'met' if met else 'missed'} |")
+
+
+def times_of_nccl(graph, least, most):
+    return {n: middle([backends["nccl"][r] / us for r, us in backends["cuda"].items() if r in backends["nccl"]])
+            for (g, n), backends in by.items() if g == graph and least <= n <= most and set(backends) == {"cuda", "nccl"}}
+
+
+for graph, words in ((0, "eager"), (1, "as a graph")):
+    for least, most, wanted, name in ((0, 256 << 10, 2.0, "up to 256 KiB"), (1 << 20, 8 << 20, 1.3, "1 to 8 MiB"), (64 << 20, 1 << 40, 1.15, "64 MiB and above")):
+        ratios = times_of_nccl(graph, least, most)
+        worst = min(ratios, key=ratios.get)
+        goal(f"all_reduce {name}, {words}: NCCL's time over ours, the least", f"{wanted}", f"{ratios[worst]:.2f} (at {size(worst)})", ratios[worst] >= wanted)
+largest = max(n for _, n in by)
+speed = largest / middle(by[(0, largest)]["cuda"].values()) / 1e3
+goal(f"all_reduce of {size(largest)}", "340 GB/s", f"{speed:.0f} GB/s", speed >= 340)
+for name, reference in (("copy", "reference write"), ("get", "reference read")):
+    share = middle(results["copies"][name]) / middle(results["copies"][reference])
+    goal(f"{name}: of nvbandwidth's method", "99 %", f"{share:.1%}", share >= 0.99)
+link = middle(results["copies"]["reference write"])
+for name in ("broadcast", "all_gather", "reduce_scatter"):
+    rows = results["others"][name].get("rows", [])
+    best = max(rows, key=lambda row: row["busbw_gbs"])
+    goal(f"{name} of {size(best['bytes'])}: of the link ({link:.0f} GB/s)", "90 %", f"{best['busbw_gbs'] / link:.0%}", best["busbw_gbs"] / link >= 0.9)
+limit = next(cell for case in results["host"]["memory"]["testcases"] if case["name"] == "host_ring_write" for row in case["matrix"] for cell in row if cell)
+auto = next(row for row in results["host"]["large"]["rows"] if row["algorithm"] == "auto")
+goal("host, 64 MiB over 4 ranks: of what memcpy moves", "60 %", f"{4 * auto['busbw_gbs'] / limit:.0%}", 4 * auto["busbw_gbs"] / limit >= 0.6)
+small = max(row["time_us"] for row in results["host"]["small"]["rows"])
+goal("host, 2 threads, up to 4 KiB", "5 us", f"{small:.1f} us", small <= 5)
+for least, most, wanted in ((0, (64 << 10) - 1, 1.01), (64 << 10, 1 << 40, 1.005)):
+    rows = [(row["levels"]["comprehensive"]["ratio"], row["bytes"], part["graph"]) for part in results["monitor"] for row in part.get("rows", []) if least <= row["bytes"] <= most]
+    ratio, n, graph = max(rows)
+    goal(f"monitoring at comprehensive, {'below 64 KiB' if least == 0 else 'from 64 KiB'}: the worst median", f"{wanted}", f"{ratio:.3f} (at {size(n)}{', graph' if graph else ''})", ratio <= wanted)
+shares = {int(n): middle(b["ns"] for b in batches) / 1e3 / events[int(n)] for n, batches in results["times"]["batches"].items() if batches}
+gaps = {n: abs(1 - share) * events[n] * 1e3 for n, share in shares.items()}
+goal("device times against events: the largest difference", "2 % or 200 ns", f"{max(abs(1 - s) for s in shares.values()):.1%}, {max(gaps.values()):.0f} ns an operation",
+     all(abs(1 - s) <= 0.02 or gaps[n] <= 200 for n, s in shares.items()))
+wrong = sum(answer.get("failed", 1) for answer in results["values"])
+goal("random operations that float64 contradicts", "0 of 10,000", f"{wrong} of {sum(answer.get('cases', 0) for answer in results['values'])}", wrong == 0)
+goal("compute-sanitizer: memcheck, racecheck", "clean", ", ".join(str(a["status"]) for a in results["sanitizer"].values()), all(a["status"] == 0 for a in results["sanitizer"].values()))
+goal("a killed peer: told within the time-out and 1 s", "50 of 50", f"{kills['kills'] - kills['late']} of {kills['kills']}, at most {kills['most_s']:.2f} s", kills["late"] == 0)
+print("\n## Where the goals stand\n\n| | goal | measured | |\n|---|---|---|---|\n" + "\n".join(goals))

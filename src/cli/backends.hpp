@@ -11,10 +11,10 @@
 namespace peerscope {
 
 struct BackendOptions {
-  bool threads = false;      // host: ranks are threads of one process
-  bool pin = true;           // host: ranks on processors of their own, where there are enough
+  bool threads = false;        // host: ranks are threads of one process
+  bool pin = true;             // host: ranks on processors of their own, where there are enough
   std::size_t pool_bytes = 0;  // of each rank's registered memory; 0: as usual
-  std::string session = {};  // operations are recorded under it; empty: nothing is
+  std::string session = {};    // operations are recorded under it; empty: nothing is
   Level level = Level::detailed;
   std::string tuning_file = {};
   std::string nccl_library = {};  // nccl: the libnccl.so.2; empty: as the loader finds it

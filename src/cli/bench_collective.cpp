@@ -36,7 +36,9 @@ const Command kBenchCollectiveCommands[] = {
     {{"bench gather", "the same", kExamples, kExits}, bench_main<Kind::gather>},
     {{"bench all_to_all", "the same", kExamples, kExits}, bench_main<Kind::all_to_all>},
     {{"bench sendrecv", "the same, rank 0 to rank 1", kExamples, kExits}, bench_main<Kind::send>},
-    {{"bench copy", "the same, one-sided: rank 0 writes to rank 1's registered memory", kExamples, kExits}, bench_main<Kind::copy>},
+    {{"bench copy", "the same, one-sided: rank 0 writes to rank 1's registered memory", kExamples,
+      kExits},
+     bench_main<Kind::copy>},
     {{"bench get", "the same: rank 0 reads from there", kExamples, kExits}, bench_main<Kind::get>},
 };
 const int kBenchCollectiveCommandCount = static_cast<int>(std::size(kBenchCollectiveCommands));

@@ -110,7 +110,8 @@ class Group {
     return std::max(lengths_.input, lengths_.output) * width_;
   }
   [[nodiscard]] std::optional<Call> call(std::size_t i) const {
-    return call_of(places_[i], rank_.rank(), rank_.ranks(), {input_, output_, counts_, registered_.offset});
+    return call_of(places_[i], rank_.rank(), rank_.ranks(),
+                   {input_, output_, counts_, registered_.offset});
   }
   [[nodiscard]] void* input_of(std::size_t i) const {
     const auto made = call(i);

@@ -66,8 +66,12 @@ Result<Kernels> Kernels::load(const CudaDevice& device, std::span<const std::byt
     return Error{ErrorCode::unsupported,
                  fmt::format("the kernels do not run on this GPU: {}", ok.error().message)};
   const auto get = [&](CudaFunction& function, const std::string& name) {
-    return device.check((*f)->cuModuleGetFunction(&function, kernels.module_, name.c_str()),
-                        name.c_str());
+    Status got = device.check((*f)->cuModuleGetFunction(&function, kernels.module_, name.c_str()),
+                              name.c_str());
+    // Now: at a kernel's first launch it could wait for all that runs on the GPU, and so for ranks that wait for us.
+    if (got && (*f)->cuFuncLoad != nullptr)
+      got = device.check((*f)->cuFuncLoad(function), "cuFuncLoad");
+    return got;
   };
   if (Status ok = get(kernels.clock_, "peerscope_clock"); !ok) return ok.error();
   if (Status ok = get(kernels.copy_, "peerscope_copy"); !ok) return ok.error();

@@ -73,6 +73,11 @@ class World {
       }
     }
   }
+  std::uint64_t end_of(int rank, bool collective, std::uint64_t number) const {
+    const auto* ends = reinterpret_cast<const std::uint64_t*>(
+        regions_[static_cast<std::size_t>(rank)].get() + layout_.ends);
+    return ends[(collective ? 0 : kStamps) + number % kStamps];
+  }
   Stamp stamp(int rank, bool collective, std::uint64_t number) const {
     const auto* stamps = reinterpret_cast<const Stamp*>(
         regions_[static_cast<std::size_t>(rank)].get() + layout_.stamps);
@@ -431,7 +436,10 @@ TEST(CudaKernels, EachOperationHasItsStamp) {
     EXPECT_GT(stamp.duration_ns, 0u);
   }
   EXPECT_EQ(world.stamp(0, true, 3).turn, 0);
-  EXPECT_EQ(world.stamp(0, false, 0).turn, 1);
+  const Stamp send = world.stamp(0, false, 0);
+  EXPECT_EQ(send.turn, 1);
+  EXPECT_GE(world.end_of(0, false, 0), send.begin_ns);
+  EXPECT_LE(world.end_of(0, false, 0), send.begin_ns + send.duration_ns) << "there is one block";
 }
 
 TEST(CompiledPlan, HasHalvesWhereNothingElseGoesThroughTheChannelsOfSends) {

@@ -33,6 +33,7 @@ Result<PeerFunctions> bind_all() {
   library->bind("cuModuleLoadData", f.cuModuleLoadData);
   library->bind("cuModuleUnload", f.cuModuleUnload);
   library->bind("cuModuleGetFunction", f.cuModuleGetFunction);
+  library->bind_optional("cuFuncLoad", f.cuFuncLoad);
   library->bind("cuLaunchKernelEx", f.cuLaunchKernelEx);
   library->bind("cuMemHostAlloc", f.cuMemHostAlloc);
   library->bind("cuMemFreeHost", f.cuMemFreeHost);

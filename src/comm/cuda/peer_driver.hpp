@@ -71,6 +71,7 @@ struct PeerFunctions {
   CudaResult (*cuModuleUnload)(CudaModule module) = nullptr;
   CudaResult (*cuModuleGetFunction)(CudaFunction* function, CudaModule module,
                                     const char* name) = nullptr;
+  CudaResult (*cuFuncLoad)(CudaFunction function) = nullptr;  // from CUDA 12.4 on; may be null
   CudaResult (*cuLaunchKernelEx)(const CudaLaunchConfig* config, CudaFunction function,
                                  void** parameters, void** extra) = nullptr;
   CudaResult (*cuMemHostAlloc)(void** memory, std::size_t bytes, unsigned flags) = nullptr;

@@ -1,5 +1,6 @@
 #include "comm/cuda/stamp_reader.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "record/finished.hpp"
@@ -20,12 +21,20 @@ bool same(const pscope_op& a, const pscope_op& b) {
          a.protocol == b.protocol && a.dtype == b.dtype && a.peer == b.peer;
 }
 
+// To the end of the block that was last, where that is known.
+void lengthen(Stamp& stamp, std::uint64_t end_ns) {
+  if (end_ns < stamp.begin_ns + stamp.duration_ns) return;
+  stamp.duration_ns =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(end_ns - stamp.begin_ns, UINT32_MAX));
+}
+
 }  // namespace
 
 struct StampReader::Buffers {  // pinned
   std::uint64_t counts[2];
   std::uint64_t clock;  // of the device; written by a kernel
   Stamp stamps[cuda::kStamps];
+  std::uint64_t ends[cuda::kStamps];  // of the same operations
 };
 
 StampReader::StampReader(const CudaDevice& device, const cuda::Kernels& kernels, CudaPointer region,
@@ -85,18 +94,19 @@ void StampReader::work() {
   std::unique_lock lock(mutex_);
   while (!ending_) {
     wake_.wait_for(lock, kPeriod);
-    read_all();
+    read_all(false);
   }
-  read_all();
+  read_all(true);
 }
 
 void StampReader::flush() {
   if (!buffers_) return;
   const std::lock_guard lock(mutex_);
-  read_all();
+  read_all(true);
 }
 
-void StampReader::read_all() {
+// Of the newest operation some blocks may still be running, unless `all` have ended: it is read the next time.
+void StampReader::read_all(bool all) {
   if (!buffers_ || !device_.make_current()) return;
   tie_clocks();
   const CudaPointer counts = region_ + layout_.states + offsetof(cuda::BlockState, operations);
@@ -106,7 +116,10 @@ void StampReader::read_all() {
     return;
   const std::uint64_t counted[2] = {buffers_->counts[0], buffers_->counts[1]};
   for (int ring = 0; ring < 2; ++ring) {
-    if (counted[ring] > read_[ring]) read_ring(ring, counted[ring]);
+    const bool is_old = counted[ring] == counted_[ring];
+    counted_[ring] = counted[ring];
+    const std::uint64_t count = counted[ring] - (all || is_old || counted[ring] == 0 ? 0 : 1);
+    if (count > read_[ring]) read_ring(ring, count);
   }
 }
 
@@ -116,18 +129,13 @@ void StampReader::read_ring(int ring, std::uint64_t count) {
     note_lost(ring, count - read - cuda::kStamps);
     read = count - cuda::kStamps;
   }
-  const CudaPointer base =
-      region_ + layout_.stamps + static_cast<std::uint64_t>(ring) * cuda::kStamps * sizeof(Stamp);
-  const std::uint64_t first = read % cuda::kStamps, n = count - read;
-  const std::uint64_t to_end = std::min(n, cuda::kStamps - first);
-  f_->cuMemcpyDtoHAsync(buffers_->stamps, base + first * sizeof(Stamp), to_end * sizeof(Stamp),
-                        stream_.get());
-  if (n > to_end)
-    f_->cuMemcpyDtoHAsync(buffers_->stamps + to_end, base, (n - to_end) * sizeof(Stamp),
-                          stream_.get());
+  const std::uint64_t n = count - read;
+  fetch(ring, n, region_ + layout_.stamps, buffers_->stamps);
+  fetch(ring, n, region_ + layout_.ends, buffers_->ends);
   if (f_->cuStreamSynchronize(stream_.get()) != kCudaSuccess) return;
   for (std::uint64_t i = 0; i < n; ++i, ++read) {
-    const Stamp& stamp = buffers_->stamps[i];
+    Stamp& stamp = buffers_->stamps[i];
+    lengthen(stamp, buffers_->ends[i]);
     const bool is_it = stamp.turn == static_cast<std::uint16_t>(read / cuda::kStamps + 1);
     if (is_it) {
       record(ring, read, stamp);
@@ -137,6 +145,16 @@ void StampReader::read_ring(int ring, std::uint64_t count) {
       note_lost(ring, 1);  // overwritten meanwhile
     }
   }
+}
+
+// `n` of a ring's entries from the next one on.
+template <class Entry>
+void StampReader::fetch(int ring, std::uint64_t n, CudaPointer rings, Entry* to) {
+  const CudaPointer base = rings + static_cast<std::uint64_t>(ring) * cuda::kStamps * sizeof(Entry);
+  const std::uint64_t at = read_[ring] % cuda::kStamps, to_end = std::min(n, cuda::kStamps - at);
+  f_->cuMemcpyDtoHAsync(to, base + at * sizeof(Entry), to_end * sizeof(Entry), stream_.get());
+  if (n > to_end)
+    f_->cuMemcpyDtoHAsync(to + to_end, base, (n - to_end) * sizeof(Entry), stream_.get());
 }
 
 void StampReader::note_lost(int ring, std::uint64_t count) {

@@ -34,14 +34,16 @@ class StampReader {
   // waited for, numbers of what is not a collective would stay behind the peer's, and a graph would never be heard of.
   [[nodiscard]] bool reads() const { return thread_.joinable(); }
 
-  void flush();  // reads what is there now
+  void flush();  // reads what is there now: all operations have ended
   [[nodiscard]] std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
  private:
   struct Buffers;
   void work();
-  void read_all();
+  void read_all(bool all);
   void read_ring(int ring, std::uint64_t count);
+  template <class Entry>
+  void fetch(int ring, std::uint64_t n, CudaPointer rings, Entry* to);
   void note_lost(int ring, std::uint64_t count);
   void record(int ring, std::uint64_t number, const cuda::Stamp& stamp);
   void tie_clocks();
@@ -55,7 +57,7 @@ class StampReader {
   const PeerFunctions* f_ = nullptr;
   CudaStream stream_;
   std::unique_ptr<Buffers> buffers_;
-  std::uint64_t read_[2] = {};  // of each ring
+  std::uint64_t read_[2] = {}, counted_[2] = {};  // of each ring
   std::map<std::tuple<int, int>, std::uint64_t>
       numbers_;  // of what is not a collective: by kind and peer
   // Some of these were overwritten: the rest can no longer be told which of the peer's they are, and must match none.

@@ -81,6 +81,15 @@ PSCOPE_DEVICE void store_posted_flag(Posted* at, const Posted& p) {
 PSCOPE_DEVICE void store_relaxed(std::uint64_t* at, std::uint64_t value) {
   asm volatile("st.relaxed.sys.global.u64 [%0], %1;" ::"l"(at), "l"(value) : "memory");
 }
+// To the larger of the two; nobody waits for it.
+PSCOPE_DEVICE void raise(std::uint64_t* at, std::uint64_t value) {
+  asm volatile("red.relaxed.gpu.global.max.u64 [%0], %1;" ::"l"(at), "l"(value) : "memory");
+}
+PSCOPE_DEVICE std::uint64_t load_relaxed(const std::uint64_t* at) {
+  std::uint64_t value;
+  asm volatile("ld.relaxed.gpu.global.u64 %0, [%1];" : "=l"(value) : "l"(at) : "memory");
+  return value;
+}
 PSCOPE_DEVICE std::uint32_t load_relaxed(const std::uint32_t* at) {
   std::uint32_t value;
   asm volatile("ld.relaxed.sys.global.u32 %0, [%1];" : "=r"(value) : "l"(at) : "memory");
@@ -160,6 +169,15 @@ inline void store_posted_flag(Posted* at, const Posted& p) {
 }
 inline void store_relaxed(std::uint64_t* at, std::uint64_t value) {
   __atomic_store_n(at, value, __ATOMIC_RELEASE);
+}
+inline void raise(std::uint64_t* at, std::uint64_t value) {
+  std::uint64_t now = __atomic_load_n(at, __ATOMIC_RELAXED);
+  while (now < value &&
+         !__atomic_compare_exchange_n(at, &now, value, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+  }
+}
+inline std::uint64_t load_relaxed(const std::uint64_t* at) {
+  return __atomic_load_n(at, __ATOMIC_RELAXED);
 }
 inline std::uint32_t load_relaxed(const std::uint32_t* at) {
   return __atomic_load_n(at, __ATOMIC_RELAXED);
@@ -255,21 +273,30 @@ class Patience {
   std::uint64_t since_ = 0;
 };
 
-// Begin and end of an operation, seen by one thread of block 0.
+// Begin and end of an operation, seen by one thread of block 0, and of a plan's other blocks the end.
 class Stamper {
  public:
-  PSCOPE_DEVICE Stamper(const Arguments& a, const Block& block, bool stamps = true) : a_(a) {
-    if (!stamps || block.index != 0 || block.thread != 0) return;
-    Control& ours = control_of(a, a.rank);
+  PSCOPE_DEVICE Stamper(const Arguments& a, const Block& block, bool is_first = true)
+      : a_(a), is_first_(is_first && block.index == 0), is_mine_(block.thread == 0) {
+    if (!is_mine_) return;
     std::uint64_t* counts = state_of(a, 0).operations;
     count_ = counts + (a.collective != 0 ? 0 : 1);
-    number_ = *count_;
+    // Of a block that is so late that block 0 has ended, the end goes to the next operation, which it precedes.
+    number_ = load_relaxed(count_);
+    if (!is_first_) return;
+    Control& ours = control_of(a, a.rank);
     store_relaxed(&ours.what, a.what);
     store_relaxed(&ours.entered, counts[0] + counts[1] + 1);
     begin_ = clock_now();
   }
+  // Of a plan. Before `end`.
+  PSCOPE_DEVICE void end_block() const {
+    if (!is_mine_ || a_.stamped == 0) return;
+    auto* ends = reinterpret_cast<std::uint64_t*>(a_.regions[a_.rank] + a_.layout.ends);
+    raise(ends + (a_.collective != 0 ? 0 : kStamps) + number_ % kStamps, clock_now());
+  }
   PSCOPE_DEVICE void end() const {
-    if (count_ == nullptr) return;
+    if (!is_mine_ || !is_first_) return;
     store_relaxed(count_, number_ + 1);
     if (a_.stamped == 0) return;
     auto* ring = reinterpret_cast<Vector*>(a_.regions[a_.rank] + a_.layout.stamps) +
@@ -284,6 +311,7 @@ class Stamper {
 
  private:
   const Arguments& a_;
+  const bool is_first_, is_mine_;
   std::uint64_t* count_ = nullptr;
   std::uint64_t number_ = 0, begin_ = 0;
 };

@@ -190,6 +190,7 @@ class PlanRun {
       if (half_ != Half::receives) state.plans[0] = turn;
       if (half_ != Half::sends) state.plans[1] = turn;
     }
+    stamper.end_block();
     stamper.end();
   }
 

@@ -1,6 +1,6 @@
 // What host and device agree on, to the byte: a rank's region of device memory, and the arguments of its kernels. Plain data.
 //
-//   Control | BlockState[blocks] | posted | consumed | headers | stamps | low-latency lines | chunks | registered memory
+//   Control | BlockState[blocks] | posted | consumed | headers | stamps | ends | low-latency lines | chunks | registered memory
 //
 // A region is written by its owner and, through peer mappings, by the other ranks. Between two ranks each block of a kernel has
 // a channel of its own: `slots` chunks in the receiver's region, a count of what was posted there, and in the sender's region a
@@ -53,7 +53,8 @@ struct BlockState {
   std::uint64_t operations[2];  // block 0: collectives; others. The numbers of stamps
 };
 
-// When an operation ran, by the device's clock: one store of 16 bytes.
+// When an operation ran, by the device's clock: one store of 16 bytes. Of one that goes by a plan, whose blocks may end far from one
+// another, the end is the latest of `ends`, which only rise: what an earlier lap has left there is before this one's begin.
 struct alignas(16) Stamp {
   std::uint64_t begin_ns;
   std::uint32_t duration_ns;  // saturates
@@ -64,7 +65,7 @@ struct alignas(16) Stamp {
 // Where things are in a region, for a number of ranks.
 struct Layout {
   std::uint32_t ranks, blocks, plan_blocks, slots, chunk_bytes, lines_per_warp;
-  std::uint64_t states, posted, consumed, headers, stamps, lines, chunks, pool, total;
+  std::uint64_t states, posted, consumed, headers, stamps, ends, lines, chunks, pool, total;
 };
 
 // One step of a plan (comm/plan.hpp).
@@ -126,7 +127,8 @@ constexpr Layout make_layout(int ranks, std::uint64_t pool_bytes,
   l.consumed = l.posted + channels * kFlagBytes;
   l.headers = l.consumed + channels * kFlagBytes;
   l.stamps = align_up(l.headers + channels * l.slots * 16, 256);
-  l.lines = l.stamps + 2 * kStamps * sizeof(Stamp);
+  l.ends = l.stamps + 2 * kStamps * sizeof(Stamp);
+  l.lines = l.ends + 2 * kStamps * sizeof(std::uint64_t);
   l.chunks = align_up(
       l.lines + 2 * std::uint64_t{l.blocks} * l.ranks * kWarpsPerBlock * l.lines_per_warp * 16,
       4096);
