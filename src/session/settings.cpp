@@ -53,6 +53,14 @@ void detect_bandwidth_options(const Config& config, DetectOptions& options) {
   options.latency_flat_ratio = config.real("detect.latency_flat_ratio");
 }
 
+// Each level keeps more than the one before.
+EventSeverity least_severity(const Config& config) {
+  const std::string& level = config.text("debug.level");
+  return level == "basic"      ? EventSeverity::warning
+         : level == "detailed" ? EventSeverity::info
+                               : EventSeverity::trace;
+}
+
 }  // namespace
 
 DetectOptions detect_options(const Config& config) {
@@ -74,6 +82,15 @@ DetectOptions detect_options(const Config& config) {
   return options;
 }
 
+DebugOptions debug_options(const Config& config) {
+  DebugOptions options;
+  options.log.least = least_severity(config);
+  options.log.per_second = number<std::uint32_t>(config, "debug.events_per_second");
+  options.log.max_events = number<std::size_t>(config, "debug.max_events");
+  options.errors.max_errors = number<std::size_t>(config, "debug.max_errors");
+  return options;
+}
+
 MonitorOptions monitor_options(const Config& config) {
   MonitorOptions options;
   options.aggregate.max_cells = number<std::size_t>(config, "monitor.max_cells");
@@ -90,8 +107,7 @@ MonitorOptions monitor_options(const Config& config) {
   options.phases = profiles;
   options.call_sites = profiles && profile == "comprehensive";
   options.events = config.boolean("debug.enabled");
-  options.least_severity =
-      config.text("debug.level") == "basic" ? PSCOPE_SEVERITY_WARNING : PSCOPE_SEVERITY_TRACE;
+  options.least_severity = static_cast<std::uint8_t>(least_severity(config));
   options.detect = detect_options(config);
   return options;
 }
