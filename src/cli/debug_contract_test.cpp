@@ -140,6 +140,30 @@ TEST_F(Debug, ARankThatWasKilledInsideIsNamedFromTheRingItLeft) {
   EXPECT_THAT(run("debug hang").out, HasSubstr("when the process died"));
 }
 
+TEST_F(Debug, WhoSurvivesSaysWhoseProcessDied) {
+  DebugRanks ranks(3, reduce_for_ever);
+  ranks.wait_for(50);
+  const pid_t pid = ranks.pid(1);
+  ranks.kill(1, SIGKILL);
+  ranks.wait();
+  const Ran ran = run("debug hang --json");
+  EXPECT_EQ(ran.status, 1) << ran.out;
+  const json out = ran.parsed();
+  // Killed between two collectives, or inside one.
+  if (out["hangs"].empty()) {
+    const json end = out["given_up"][0];
+    EXPECT_EQ(end["type"], "peer_lost");
+    EXPECT_EQ(end["missing_processes"][0]["pid"], pid);
+    EXPECT_EQ(end["missing_processes"][0]["process_state"], "dead");
+    EXPECT_THAT(run("debug hang").out, HasSubstr(fmt::format("process {} died", pid)));
+  } else {
+    EXPECT_EQ(out["hangs"][0]["entered"][0]["pid"], pid);
+  }
+  const json died = run("debug events --kind process_died --json").parsed()["events"];
+  ASSERT_EQ(died.size(), 1u);
+  EXPECT_EQ(died[0]["pid"], pid);
+}
+
 TEST_F(Debug, ACollectiveThatWasGivenUpSaysWhoDidNotCome) {
   DebugRanks ranks(
       3,
@@ -236,7 +260,7 @@ TEST_F(Debug, OneCollectiveIsFollowedThroughRanksPhasesAndPlannedMessages) {
   const json trace = run("debug trace " + file("d.pscope") + " --sequence 10 --json").parsed();
   for (const json& rank : trace["ranks"]) phases += rank["phases"].size();
   EXPECT_GT(phases, 0u);
-  const Ran text = run("debug trace demo --sequence 10");
+  const Ran text = run("debug trace " + file("d.pscope") + " --sequence 10");
   EXPECT_THAT(text.out, AllOf(HasSubstr("rank 3"), HasSubstr("planned"), HasSubstr("measured"),
                               HasSubstr("round 1")));
   const Ran none = run("debug trace demo --sequence 99999999");

@@ -87,7 +87,24 @@ Hangs wait_for_hang(DebugSource& source, double wait_s) {
   }
 }
 
-std::string given_up_text(const GivenUp& end, const Snapshot& snapshot, const Style& style) {
+// "; rank 1 has not come: its process 4711 died"
+std::string not_come(const GivenUp& end, const DebugSource& source) {
+  if (end.missing.empty()) return {};
+  std::string who = ranks_in_words(end.missing);
+  who[0] = 'r';
+  std::string text = fmt::format("; {} {} not come", who, end.missing.size() == 1 ? "has" : "have");
+  std::string died;
+  for (const int rank : end.missing) {
+    const DebugMember* member = source.member(end.op.comm, rank);
+    if (member != nullptr && member->state == ProcessState::dead && died.size() < 60)
+      died += fmt::format("{}{}", died.empty() ? "" : ", ", member->pid);
+  }
+  if (died.empty()) return text;
+  return text + (end.missing.size() == 1 ? ": its process " : "; of these died: process ") + died +
+         (end.missing.size() == 1 ? " died" : "");
+}
+
+std::string given_up_text(const GivenUp& end, const DebugSource& source, const Style& style) {
   std::vector<int> ranks;
   std::int64_t waited_ns = 0;
   for (const Op& op : end.ranks) {
@@ -95,17 +112,15 @@ std::string given_up_text(const GivenUp& end, const Snapshot& snapshot, const St
     waited_ns = std::max(waited_ns, op.host_duration_ns);
   }
   std::sort(ranks.begin(), ranks.end());
-  const std::string communicator = communicator_name(snapshot, end.op.comm);
+  const std::string communicator = communicator_name(*source.snapshot, end.op.comm);
   std::string sentence =
       fmt::format("{} gave up {} #{} on {} after {} ({})", ranks_in_words(ranks),
                   operation_name(end.op), end.op.sequence, communicator,
                   format_duration(static_cast<double>(waited_ns)), name(end.op.status));
   if (!end.mismatch.empty()) {
     sentence += ": the ranks disagree: " + end.mismatch;
-  } else if (!end.missing.empty()) {
-    std::string who = ranks_in_words(end.missing);
-    who[0] = 'r';
-    sentence += fmt::format("; {} {} not come", who, end.missing.size() == 1 ? "has" : "have");
+  } else {
+    sentence += not_come(end, source);
   }
   const std::size_t width = static_cast<std::size_t>(std::max(style.width, 40)) - 5;
   std::string out = "  " + paint(style, "31;1", "■") + " " +
@@ -153,8 +168,7 @@ void print(const Hangs& hangs, const DebugSource& source, const HangOptions& opt
     fmt::print("{}\n{}\n", advice(group, source), group_text(group, source, style));
   }
   for (const Finding& finding : hangs.others) fmt::print("{}", finding_text(finding, style));
-  for (const GivenUp& end : hangs.given_up)
-    fmt::print("{}", given_up_text(end, *source.snapshot, style));
+  for (const GivenUp& end : hangs.given_up) fmt::print("{}", given_up_text(end, source, style));
 }
 
 nlohmann::json hangs_json(const Hangs& hangs, const DebugSource& source, double watched_s) {
@@ -167,8 +181,17 @@ nlohmann::json hangs_json(const Hangs& hangs, const DebugSource& source, double 
                         {"given_up", nlohmann::json::array()}};
   for (const InFlightGroup& group : hangs.groups) out["hangs"].push_back(group_json(group, source));
   for (const Finding& finding : hangs.others) out["other_findings"].push_back(to_json(finding));
-  for (const GivenUp& end : hangs.given_up)
-    out["given_up"].push_back(to_json(end, *source.snapshot));
+  for (const GivenUp& end : hangs.given_up) {
+    nlohmann::json given_up = to_json(end, *source.snapshot);
+    given_up["missing_processes"] = nlohmann::json::array();
+    for (const int rank : end.missing) {
+      const DebugMember* member = source.member(end.op.comm, rank);
+      if (member == nullptr) continue;
+      given_up["missing_processes"].push_back(
+          {{"rank", rank}, {"pid", member->pid}, {"process_state", name(member->state)}});
+    }
+    out["given_up"].push_back(std::move(given_up));
+  }
   return out;
 }
 

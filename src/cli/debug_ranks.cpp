@@ -33,7 +33,9 @@ std::string missing_text(const Absent& absent, const Op& op, const DebugSource& 
   if (last == nullptr) return "not here; nothing that it did is known";
   const std::int64_t ended_ns = last->begin_ns + std::max<std::int64_t>(last->host_duration_ns, 0);
   const bool ahead = is_collective(last->kind) && last->sequence >= op.sequence;
-  return fmt::format("{}; ended {}{} {} ago", ahead ? "left it" : "not here", call_of(*last),
+  const bool alike = last->kind == op.kind && last->bytes == op.bytes;
+  return fmt::format("{}; ended {}{} {} ago", ahead ? "left it" : "not here",
+                     alike ? fmt::format("#{}", last->sequence) : call_of(*last),
                      last->status == OpStatus::ok ? "" : fmt::format(" ({})", name(last->status)),
                      duration_of(std::max<std::int64_t>(now_ns - ended_ns, 0)));
 }

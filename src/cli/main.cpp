@@ -25,12 +25,13 @@ std::vector<const Command*> all_commands() {
       &kBenchRecordCommand,   &kBenchDeliveryCommand, &kBenchOverheadCommand,
       &kBenchCompareCommand,  &kBenchP2pCommand,      &kBenchOverlapCommand,
       &kBenchScaleCommand,    &kBenchDtypeCommand,    &kBenchSuiteCommand,
-      &kBenchTuneCommand,     &kVerifyCommand,        &kBenchMonitorCommand,
-      &kDebugHangCommand,     &kDebugInflightCommand, &kDebugEventsCommand,
-      &kDebugErrorsCommand,   &kDebugTraceCommand,    &kDebugBundleCommand};
+      &kBenchTuneCommand,     &kVerifyCommand,        &kBenchMonitorCommand};
   for (int i = 0; i < kBenchCollectiveCommandCount; ++i)
     commands.push_back(&kBenchCollectiveCommands[i]);
   for (int i = 0; i < kConfigCommandCount; ++i) commands.push_back(&kConfigCommands[i]);
+  for (const Command* debug : {&kDebugHangCommand, &kDebugInflightCommand, &kDebugEventsCommand,
+                               &kDebugErrorsCommand, &kDebugTraceCommand, &kDebugBundleCommand})
+    commands.push_back(debug);
   return commands;
 }
 
