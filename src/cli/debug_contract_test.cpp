@@ -83,30 +83,35 @@ TEST_F(Debug, ARankThatIsStoppedIsNamedWithinOneSecondWithOperationAndSequence) 
   EXPECT_EQ(ran.status, 1) << ran.err;
   const json out = ran.parsed();
   EXPECT_EQ(out["hang"], true);
-  ASSERT_EQ(out["hangs"].size(), 1u);
-  const json& hang = out["hangs"][0];
-  EXPECT_EQ(hang["operation"], "all_reduce");
-  EXPECT_EQ(hang["bytes"], 16384);
-  EXPECT_EQ(hang["communicator"], "tp");
-  EXPECT_GE(hang["sequence"], 300);
-  ASSERT_EQ(hang["suspects"].size(), 1u) << ran.out;
-  EXPECT_EQ(hang["suspects"][0]["rank"], 2);
-  EXPECT_EQ(hang["suspects"][0]["pid"], ranks.pid(2));
-  EXPECT_THAT(hang["suspects"][0]["why"].get<std::string>(), HasSubstr("stopped by a signal"));
-  EXPECT_TRUE(hang["mismatch"].is_null());
-  if (!hang["missing"].empty()) {  // else it was stopped inside
-    EXPECT_EQ(hang["entered"].size(), 3u);
+  // Stopped between two collectives or inside one; where the others had all that they needed of it, they
+  // wait in the next.
+  ASSERT_GE(out["hangs"].size(), 1u);
+  ASSERT_LE(out["hangs"].size(), 2u);
+  for (const json& hang : out["hangs"]) {
+    EXPECT_EQ(hang["operation"], "all_reduce");
+    EXPECT_EQ(hang["bytes"], 16384);
+    EXPECT_EQ(hang["communicator"], "tp");
+    EXPECT_GE(hang["sequence"], 300);
+    ASSERT_EQ(hang["suspects"].size(), 1u) << ran.out;
+    EXPECT_EQ(hang["suspects"][0]["rank"], 2);
+    EXPECT_EQ(hang["suspects"][0]["pid"], ranks.pid(2));
+    EXPECT_THAT(hang["suspects"][0]["why"].get<std::string>(), HasSubstr("stopped by a signal"));
+    EXPECT_TRUE(hang["mismatch"].is_null());
+    if (hang["missing"].size() != 1) continue;
     const json& missing = hang["missing"][0];
+    EXPECT_EQ(hang["entered"].size(), 3u);
     EXPECT_EQ(missing["rank"], 2);
     EXPECT_EQ(missing["kernel_state"], "stopped by a signal");
+    if (!missing["instead"].is_null()) continue;
     EXPECT_EQ(missing["last"]["sequence"], hang["sequence"].get<int>() - 1);
     EXPECT_EQ(hang["finding"]["subject"]["rank"], 2);
     EXPECT_THAT(text.out, HasSubstr("rank 2 has not arrived"));
     EXPECT_EQ(in_flight.parsed()["groups"][0]["missing"][0]["rank"], 2);
   }
   // Of what normally takes under 10 ms.
-  if (!kSlow && hang["normal_p999_ns"].get<double>() < 10e6) {
-    EXPECT_LE(hang["age_s"].get<double>(), 1.0);
+  const json& oldest = out["hangs"][0];
+  if (!kSlow && oldest["normal_p999_ns"].get<double>() < 10e6) {
+    EXPECT_LE(oldest["age_s"].get<double>(), 1.0);
     EXPECT_LE(took.count(), 1.2) << "with the end of the process that looked";
   }
   EXPECT_EQ(text.status, 1);
