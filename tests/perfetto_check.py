@@ -42,6 +42,8 @@ def slices(text: str):
                 flows[flow] += 1
         elif kind == "TYPE_SLICE_END":
             done[(stacks[track].pop(), stamp)] += 1
+            if flow:  # a message's, at the end of its receive
+                flows[flow] += 1
     if any(stacks.values()):
         sys.exit("slices that do not end")
     return done, flows
@@ -62,6 +64,11 @@ def expected(lines):
             done[(entry["device_begin_ns"], entry["device_begin_ns"] + device)] += 1
         if entry["operation"] not in ("send", "recv", "copy", "other", "put", "get", "signal", "compute") and entry["comm_id"] != "0x0":
             flows[(entry["comm_id"], entry["sequence"])] += 1
+        # Both sides of a message, where the backend counts them alike.
+        ours = entry["backend"] in ("host", "cuda", "sim") and entry["comm_id"] != "0x0" and not entry["device_only"]
+        if entry["operation"] in ("send", "recv") and ours and entry["peer"] is not None:
+            pair = (entry["rank"], entry["peer"]) if entry["operation"] == "send" else (entry["peer"], entry["rank"])
+            flows[(entry["comm_id"], entry["sequence"], *pair)] += 1
     return done, flows
 
 

@@ -12,24 +12,6 @@ namespace {
 
 using nlohmann::json;
 
-json to_json(const std::vector<Check>& checks) {
-  json sources = json::object();
-  for (const auto& [source, state] : states_of(checks)) sources[source] = name(state);
-  json all = json::array();
-  for (const Check& check : checks) {
-    json facts = json::object();
-    for (const auto& [key, value] : check.facts)
-      facts[key] = value.empty() ? json(nullptr) : json(value);
-    all.push_back({{"source", check.source},
-                   {"check", check.name},
-                   {"state", name(check.state)},
-                   {"sentence", check.sentence},
-                   {"action", check.action.empty() ? json(nullptr) : json(check.action)},
-                   {"facts", facts}});
-  }
-  return {{"sources", sources}, {"checks", all}};
-}
-
 const char* mark(CheckState state) {
   constexpr const char* kMarks[] = {"●", "?", "–", "■"};
   return kMarks[static_cast<int>(state)];
@@ -69,7 +51,7 @@ int doctor_sources_main(Args& args) {
   if (const auto status = args.parse()) return *status;
   const std::vector<Check> checks = check_sources(this_host_for_doctor());
   if (as_json) {
-    fmt::print("{}\n", to_json(checks).dump(2));
+    fmt::print("{}\n", checks_json(checks).dump(2));
   } else {
     print(checks, terminal_style());
   }
@@ -77,6 +59,24 @@ int doctor_sources_main(Args& args) {
 }
 
 }  // namespace
+
+nlohmann::json checks_json(const std::vector<Check>& checks) {
+  json sources = json::object();
+  for (const auto& [source, state] : states_of(checks)) sources[source] = name(state);
+  json all = json::array();
+  for (const Check& check : checks) {
+    json facts = json::object();
+    for (const auto& [key, value] : check.facts)
+      facts[key] = value.empty() ? json(nullptr) : json(value);
+    all.push_back({{"source", check.source},
+                   {"check", check.name},
+                   {"state", name(check.state)},
+                   {"sentence", check.sentence},
+                   {"action", check.action.empty() ? json(nullptr) : json(check.action)},
+                   {"facts", facts}});
+  }
+  return {{"sources", sources}, {"checks", all}};
+}
 
 const Command kDoctorSourcesCommand{
     {"doctor sources", "what can be watched on this machine, and what stands in the way",

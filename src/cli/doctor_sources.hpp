@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "cli/doctor_host.hpp"
 
 namespace peerscope {
@@ -21,6 +23,7 @@ struct Check {
   std::vector<std::pair<std::string, std::string>> facts;  // for programs: "version" "2.28.9"
 };
 
+nlohmann::json checks_json(const std::vector<Check>& checks);
 std::vector<Check> check_sources(const DoctorHost& host);
 
 // The worst of a source's checks, in the order of the table.

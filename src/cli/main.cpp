@@ -29,6 +29,9 @@ std::vector<const Command*> all_commands() {
   for (int i = 0; i < kBenchCollectiveCommandCount; ++i)
     commands.push_back(&kBenchCollectiveCommands[i]);
   for (int i = 0; i < kConfigCommandCount; ++i) commands.push_back(&kConfigCommands[i]);
+  for (const Command* debug : {&kDebugHangCommand, &kDebugInflightCommand, &kDebugEventsCommand,
+                               &kDebugErrorsCommand, &kDebugTraceCommand, &kDebugBundleCommand})
+    commands.push_back(debug);
   return commands;
 }
 
@@ -78,7 +81,7 @@ int run(const std::vector<std::string>& words) {
     Args args(command->info, {words.begin() + static_cast<std::ptrdiff_t>(used), words.end()});
     return command->main(args);
   }
-  if (words[0] == "bench" || words[0] == "config" || words[0] == "doctor") {
+  if (words[0] == "bench" || words[0] == "config" || words[0] == "doctor" || words[0] == "debug") {
     const bool asked = words.size() > 1 && (words[1] == "--help" || words[1] == "-h");
     if (words.size() > 1 && !asked)
       fmt::print(stderr, "peerscope {0}: there is no '{0} {1}'\n\n", words[0], words[1]);

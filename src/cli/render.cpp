@@ -19,39 +19,12 @@ namespace {
 constexpr const char* kUnknownText = "–";
 constexpr std::size_t kMostRows = 12;
 
-std::string paint(const Style& style, const char* code, const std::string& text) {
-  return style.colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : text;
-}
-
 std::string duration_or_dash(double ns) { return ns < 0 ? kUnknownText : format_duration(ns); }
 
 std::string pad(const std::string& text, std::size_t width, bool left) {
   const std::size_t have = columns(text);
   const std::string space(width > have ? width - have : 0, ' ');
   return left ? text + space : space + text;
-}
-
-// Breaks at spaces; further lines are indented.
-std::string wrap(const std::string& text, std::size_t width, const std::string& indent) {
-  std::string out;
-  std::string line;
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const std::size_t end = std::min(text.find(' ', at), text.size());
-    const std::string word = text.substr(at, end - at);
-    if (!line.empty() && columns(line) + 1 + columns(word) > width) {
-      out += line + "\n" + indent;
-      line.clear();
-    }
-    line += (line.empty() ? "" : " ") + word;
-    at = end + 1;
-  }
-  return out + line;
-}
-
-std::string time_of_day(std::int64_t real_ns) {
-  const std::time_t seconds = real_ns / 1'000'000'000;
-  return fmt::format("{:%H:%M:%S}.{:03}", fmt::localtime(seconds), real_ns / 1'000'000 % 1000);
 }
 
 const char* mark(Severity severity) {
@@ -110,6 +83,32 @@ Style terminal_style() {
   const char* no_colour = std::getenv("NO_COLOR");
   style.colour = isatty(STDOUT_FILENO) != 0 && (no_colour == nullptr || *no_colour == '\0');
   return style;
+}
+
+std::string paint(const Style& style, const char* code, const std::string& text) {
+  return style.colour ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : text;
+}
+
+std::string wrap(const std::string& text, std::size_t width, const std::string& indent) {
+  std::string out;
+  std::string line;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    const std::string word = text.substr(at, end - at);
+    if (!line.empty() && columns(line) + 1 + columns(word) > width) {
+      out += line + "\n" + indent;
+      line.clear();
+    }
+    line += (line.empty() ? "" : " ") + word;
+    at = end + 1;
+  }
+  return out + line;
+}
+
+std::string time_of_day(std::int64_t real_ns) {
+  const std::time_t seconds = real_ns / 1'000'000'000;
+  return fmt::format("{:%H:%M:%S}.{:03}", fmt::localtime(seconds), real_ns / 1'000'000 % 1000);
 }
 
 std::size_t columns(const std::string& text) {

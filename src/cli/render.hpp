@@ -1,6 +1,7 @@
 // How a Snapshot reads on a terminal: the verdict first, evidence under it. Width 80 does.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,12 @@ struct Style {
   int width = 80;
 };
 Style terminal_style();  // of standard output: colour only on a terminal, and not with NO_COLOR
+
+// In a colour (SGR's number, "31;1"), where there is colour.
+std::string paint(const Style& style, const char* code, const std::string& text);
+// Breaks at spaces; further lines begin with `indent`.
+std::string wrap(const std::string& text, std::size_t width, const std::string& indent);
+std::string time_of_day(std::int64_t real_ns);  // "12:00:01.234", here
 
 // Columns on the screen: one a code point (our texts have no wide ones).
 std::size_t columns(const std::string& text);

@@ -244,9 +244,11 @@ void Collector::route_other(Process& process, const Record& record) {
     sink_.on_completion({at_ns, op.host_duration_ns, op.comm, op.sequence, process.index, op.rank,
                          op.kind, op.status});
   } else if (record.tag() == Tag::event) {
+    const auto comm = static_cast<std::uint16_t>(record.w3);
+    const auto [id, rank] = process.decoder.member(process.segment, comm);
     sink_.on_event({at_ns, static_cast<std::int64_t>(record.w2), process.index,
-                    static_cast<std::uint16_t>(record.w1), static_cast<std::uint16_t>(record.w3),
-                    static_cast<std::uint8_t>((record.w1 >> 40) & 7)});
+                    static_cast<std::uint16_t>(record.w1), comm,
+                    static_cast<std::uint8_t>((record.w1 >> 40) & 7), id, rank});
   }
 }
 

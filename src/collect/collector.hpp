@@ -35,6 +35,8 @@ struct Event {
   std::uint32_t process = 0;
   std::uint16_t name = 0, comm = 0;  // within the process
   std::uint8_t severity = 0;
+  std::uint64_t comm_id = 0;     // what `comm` is on all ranks; 0: none
+  std::uint16_t rank = kNoRank;  // of the process in it
 };
 
 // An asynchronous operation has left the device, as the host came to know. Its Op was delivered at the end of the enqueue.

@@ -29,6 +29,16 @@ class Decoder {
     return is_tsc_ ? clock.duration_ns(ticks) : static_cast<std::int64_t>(ticks);
   }
 
+  // The communicator that a process' own id means, and the process' rank in it.
+  struct Member {
+    std::uint64_t comm = 0;
+    std::uint16_t rank = kNoRank;
+  };
+  [[nodiscard]] Member member(const SegmentView& segment, std::uint16_t id) {
+    const Comm& comm = comm_of(segment, id);
+    return {comm.id, comm.rank};
+  }
+
  private:
   struct Comm {
     std::uint64_t id = 0;

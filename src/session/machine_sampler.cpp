@@ -1,10 +1,13 @@
 #include "session/machine_sampler.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 
+#include "analyze/debug/machine_changes.hpp"
 #include "session/published.hpp"
 
 namespace peerscope {
@@ -19,15 +22,23 @@ struct MachineSampler::State {
   nvml::MachineOptions options;
   std::int64_t interval_ns = kIntervalNs;
   Published<MachineSummary> latest{nullptr};
-  std::mutex mutex;  // of the two below, and never held while the driver is asked
+  std::mutex mutex;  // of what is below, and never held while the driver is asked
   std::condition_variable changed;
   bool stopping = false, done = false;
+  std::vector<DebugEvent> changes;
 
   // True: it is time to stop. Not sooner than a rate takes to mean something.
   bool wait() {
     std::this_thread::sleep_for(std::chrono::nanoseconds(kLeastNs));
     std::unique_lock lock(mutex);
     return changed.wait_for(lock, std::chrono::nanoseconds(interval_ns), [&] { return stopping; });
+  }
+
+  void note(const std::vector<DebugEvent>& events) {
+    const std::lock_guard lock(mutex);
+    const std::size_t room = kMostChanges - std::min(changes.size(), kMostChanges);
+    changes.insert(changes.end(), events.begin(),
+                   events.begin() + static_cast<std::ptrdiff_t>(std::min(room, events.size())));
   }
 
   void sample() {
@@ -39,8 +50,11 @@ struct MachineSampler::State {
       return;
     }
     MachineTally tally;
+    MachineChanges compared;
     for (bool last = false;; last = wait()) {
-      tally.add((*machine)->read());
+      const MachineReading reading = (*machine)->read();
+      tally.add(reading);
+      note(compared.add(reading));
       latest.store(std::make_shared<const MachineSummary>(tally.summary()));
       if (last) return;
     }
@@ -66,6 +80,11 @@ MachineSampler::~MachineSampler() { stop(); }
 
 std::shared_ptr<const MachineSummary> MachineSampler::latest() const {
   return state_->latest.load();
+}
+
+std::vector<DebugEvent> MachineSampler::take_changes() {
+  const std::lock_guard lock(state_->mutex);
+  return std::exchange(state_->changes, {});
 }
 
 void MachineSampler::stop() {

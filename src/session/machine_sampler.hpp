@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
+#include "analyze/debug/event.hpp"
 #include "analyze/machine.hpp"
 #include "source/nvml/machine.hpp"
 
@@ -24,6 +26,10 @@ class MachineSampler {
 
   // Null until the first reading. Any thread.
   [[nodiscard]] std::shared_ptr<const MachineSummary> latest() const;
+  // What changed between two readings since this was last asked: links, PCIe, paths, devices. Any
+  // thread. At most kMostChanges wait to be asked for; what is more is dropped.
+  [[nodiscard]] std::vector<DebugEvent> take_changes();
+  static constexpr std::size_t kMostChanges = 4096;
   // Takes a last reading and ends the thread. One that hangs in the driver is left to itself.
   void stop();
 

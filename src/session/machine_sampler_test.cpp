@@ -56,6 +56,18 @@ TEST(MachineSampler, AddsReadingsUpAndTakesALastOne) {
   EXPECT_EQ(summary->xids[0].xid, 79u);
 }
 
+TEST(MachineSampler, WhatHappenedBetweenReadingsIsToldOnce) {
+  MachineSampler sampler(fake("changes", "xid=79"), 150'000'000);
+  ASSERT_TRUE(within_seconds(
+      20, [&] { return sampler.latest() != nullptr && sampler.latest()->readings >= 2; }));
+  sampler.stop();
+  const std::vector<DebugEvent> changes = sampler.take_changes();
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].kind, "xid");
+  EXPECT_EQ(changes[0].severity, EventSeverity::error);
+  EXPECT_TRUE(sampler.take_changes().empty());
+}
+
 TEST(MachineSampler, WithoutADriverItSaysSo) {
   MachineSampler sampler({"/nowhere/libnvidia-ml.so.1", "/nowhere"});
   ASSERT_TRUE(within_seconds(20, [&] { return sampler.latest() != nullptr; }));

@@ -103,6 +103,29 @@ void add_machine(std::shared_ptr<const MachineSummary> machine, Snapshot& snapsh
                    [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
 }
 
+// What a program says itself. Value and rank are its own.
+DebugEvent debug_event(const EventView& view, std::uint64_t comm, std::uint16_t rank) {
+  DebugEvent event;
+  event.at_ns = view.at_ns;
+  event.severity = event_severity(view.severity);
+  event.kind = view.name.empty() ? "event" : view.name;
+  event.text = view.name;
+  event.comm = comm;
+  event.rank = rank;
+  event.process = view.pid;  // its index, until a snapshot is made
+  event.value = static_cast<double>(view.value);
+  return event;
+}
+
+DebugEvent control_changed(const ControlEvent& change, const std::string& text) {
+  DebugEvent event;
+  event.at_ns = change.at_ns;
+  event.kind = "control";
+  event.text = text;
+  event.process = change.process;
+  return event;
+}
+
 std::string budget(const ControlState& control) {
   if (control.detail_budget_ppm > kMillion) return "unlimited";
   return format_percent(control.detail_budget_ppm / 1e6);
@@ -142,7 +165,13 @@ void Monitor::finish() {
 
 void Monitor::on_ops(std::span<const Op> ops) {
   aggregator_.add(ops);
+  if (options_.debug) options_.debug->on_ops(ops);
   if (options_.recording) options_.recording->on_ops(ops);
+}
+
+void Monitor::on_collective(const Collective& collective) {
+  aggregator_.add(collective);
+  if (options_.debug) options_.debug->on_collective(collective);
 }
 
 void Monitor::on_completion(const Completion& completion) {
@@ -169,8 +198,10 @@ void Monitor::on_call_site(const CallSite& site) {
 
 void Monitor::on_event(const Event& event) {
   if (options_.recording) options_.recording->on_event(event);
-  keep({event.at_ns, event.severity, collector_.text(event.process, event.name), event.process,
-        event.value});
+  EventView view{event.at_ns, event.severity, collector_.text(event.process, event.name),
+                 event.process, event.value};
+  if (options_.debug) options_.debug->on_event(debug_event(view, event.comm_id, event.rank));
+  keep(std::move(view));
 }
 
 void Monitor::on_control(const ControlEvent& event) {
@@ -178,6 +209,7 @@ void Monitor::on_control(const ControlEvent& event) {
   const ControlState& before = event.before;
   const ControlState& after = event.after;
   const auto say = [&](std::string text) {
+    if (options_.debug) options_.debug->on_event(control_changed(event, text));
     keep({event.at_ns, PSCOPE_SEVERITY_INFO, std::move(text), event.process, 0});
   };
   if (before.level != after.level)
@@ -239,7 +271,17 @@ std::shared_ptr<const Snapshot> Monitor::snapshot() {
   if (machine_) add_machine(machine_->latest(), *snapshot);
   for (const auto& feeder : options_.feeders) feeder->add_findings(*snapshot);
   order(snapshot->findings);
+  note_machine_changes();
+  if (options_.debug) options_.debug->look(*snapshot);
   return snapshot;
+}
+
+void Monitor::note_machine_changes() {
+  if (!machine_) return;
+  for (const DebugEvent& event : machine_->take_changes()) {
+    if (options_.recording) options_.recording->on_note(event);
+    if (options_.debug) options_.debug->on_event(event);
+  }
 }
 
 MonitorThread::MonitorThread(const MonitorOptions& options)

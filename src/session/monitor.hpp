@@ -14,6 +14,7 @@
 #include "analyze/histogram.hpp"
 #include "analyze/snapshot.hpp"
 #include "collect/collector.hpp"
+#include "session/debug_watch.hpp"
 #include "session/feeder.hpp"
 #include "session/machine_sampler.hpp"
 #include "session/published.hpp"
@@ -29,10 +30,11 @@ struct MonitorOptions {
   std::size_t max_details = 1024;  // phases, and call sites, that are kept apart
   std::size_t max_events = 256;    // the last ones
   bool phases = true, call_sites = true, events = true;  // keep them at all
-  std::uint8_t least_severity = PSCOPE_SEVERITY_TRACE;   // of events that are kept
+  std::uint8_t least_severity = PSCOPE_SEVERITY_INFO;    // of events that are kept
   std::int64_t publish_every_ns = 100'000'000;           // MonitorThread
   std::optional<nvml::MachineOptions> machine;           // read the GPUs of this machine, too
   std::shared_ptr<Recording> recording;  // where to write all that is read; null: nowhere
+  std::shared_ptr<DebugWatch> debug;     // log, errors, last operations; null: nobody asks
   std::vector<std::shared_ptr<Feeder>> feeders;
 };
 
@@ -57,7 +59,7 @@ class Monitor final : private Sink {
 
  private:
   void on_ops(std::span<const Op> ops) override;
-  void on_collective(const Collective& collective) override { aggregator_.add(collective); }
+  void on_collective(const Collective& collective) override;
   void on_phase(const PhaseMark& phase) override;
   void on_completion(const Completion& completion) override;
   void on_call_site(const CallSite& site) override;
@@ -68,6 +70,7 @@ class Monitor final : private Sink {
   // Now while anybody lives; for a session of the past the time of its last sign of life.
   [[nodiscard]] std::int64_t horizon_ns() const;
   void add_details(Snapshot& snapshot) const;
+  void note_machine_changes();
 
   Aggregator aggregator_;
   Collector collector_;

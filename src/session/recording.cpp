@@ -137,7 +137,22 @@ void Recording::on_event(const Event& event) {
   mark.value = event.value;
   mark.process = event.process;
   mark.name = event.name;
+  mark.comm = event.comm_id;
+  mark.rank = event.rank;
   mark.severity = event.severity;
+  writer_.add(mark);
+}
+
+void Recording::on_note(const DebugEvent& event) {
+  if (notes_.size() >= kMostNotes) return;
+  Mark mark;
+  mark.type = MarkType::event;
+  mark.at_ns = event.at_ns;
+  mark.value = event.device == kNoDevice ? -1 : event.device;
+  mark.process = kNotesProcess;
+  mark.name = static_cast<std::uint16_t>(notes_.size() + 1);
+  mark.severity = static_cast<std::uint8_t>(event.severity);
+  notes_.push_back({kNotesProcess, mark.name, event.kind + ": " + event.text});
   writer_.add(mark);
 }
 
@@ -184,6 +199,7 @@ TraceMeta Recording::meta_of(const Collector& collector, const Snapshot& snapsho
     add_names(collector, processes[i].index, meta);
     if (meta.session.empty()) meta.session = processes[i].session;
   }
+  meta.names.insert(meta.names.end(), notes_.begin(), notes_.end());
   add_communicators(collector, meta);
   meta.settings = options_.settings;
   meta.versions.push_back({"peerscope", PSCOPE_VERSION, ""});

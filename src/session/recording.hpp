@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "analyze/debug/event.hpp"
 #include "analyze/snapshot.hpp"
 #include "base/result.hpp"
 #include "collect/collector.hpp"
@@ -33,6 +34,9 @@ class Recording {
   void on_event(const Event& event);
   void on_call_site(const CallSite& site);
   void on_control(const ControlEvent& event);
+  // What a reader saw beside the processes: an event of process kNotesProcess, its text a name.
+  void on_note(const DebugEvent& event);
+  static constexpr std::uint32_t kNotesProcess = 0x7ffffffe;
 
   // Writes what has waited long enough. True: the analysis is due; give it to store().
   bool tick(std::int64_t now_ns);
@@ -48,6 +52,8 @@ class Recording {
   RecordingOptions options_;
   TraceWriter writer_;
   std::int64_t created_real_ns_ = 0, now_ns_ = 0, next_summary_ns_ = 0;
+  std::vector<TraceName> notes_;  // at most kMostNotes
+  static constexpr std::size_t kMostNotes = 4096;
   bool finished_ = false;
 };
 

@@ -4,16 +4,22 @@
 #include <map>
 #include <tuple>
 
+#include <fmt/format.h>
+
 #include "analyze/aggregate.hpp"
 #include "analyze/histogram.hpp"
 #include "collect/joiner.hpp"
+#include "session/recording.hpp"
 #include "session/summary.hpp"
 
 namespace peerscope {
 
 struct Replay::State final : CollectiveSink {
   explicit State(const MonitorOptions& o) : options(o), aggregator(o.aggregate), joiner(*this) {}
-  void on_collective(const Collective& collective) override { aggregator.add(collective); }
+  void on_collective(const Collective& collective) override {
+    aggregator.add(collective);
+    if (options.debug) options.debug->on_collective(collective);
+  }
 
   MonitorOptions options;
   Aggregator aggregator;
@@ -22,6 +28,8 @@ struct Replay::State final : CollectiveSink {
   std::map<std::tuple<Kind, std::uint32_t, std::uint16_t>, Histogram> phases;
   std::map<std::tuple<Kind, std::uint32_t, std::uint16_t>, std::uint64_t> call_sites;
   std::vector<Mark> events;
+  std::vector<Mark> debug_marks;  // at most kMostDebugMarks, the first
+  static constexpr std::size_t kMostDebugMarks = 100'000;
 
   void add_details(const TraceMeta& meta, Snapshot& snapshot) const;
 };
@@ -41,11 +49,15 @@ void Replay::add(std::span<const Op> ops) {
     state_->aggregator.advance(state_->now_ns);
     state_->aggregator.add(batch);
     state_->joiner.add(batch);
+    if (state_->options.debug) state_->options.debug->on_ops(batch);
   }
 }
 
 void Replay::add(const Mark& mark) {
   State& state = *state_;
+  if (state.options.debug && (mark.type == MarkType::event || mark.type == MarkType::control) &&
+      state.debug_marks.size() < State::kMostDebugMarks)
+    state.debug_marks.push_back(mark);
   const std::tuple key{mark.kind, mark.process, mark.name};
   const bool room = state.phases.size() + state.call_sites.size() < 2 * state.options.max_details;
   if (mark.type == MarkType::phase) {
@@ -107,6 +119,31 @@ ProcessView view_of(const TraceProcess& process) {
 
 namespace {
 
+// A program's own event, a change of what is recorded, or a reader's note ("link_down: GPU 1 ...").
+DebugEvent event_of(const Mark& mark, const TraceMeta& meta) {
+  DebugEvent event;
+  event.at_ns = mark.at_ns;
+  event.severity = event_severity(mark.severity);
+  event.text = meta.name(mark.process, mark.name);
+  event.kind = event.text.empty() ? "event" : event.text;
+  event.comm = mark.comm;
+  event.rank = mark.rank;
+  event.process = mark.process;
+  event.value = static_cast<double>(mark.value);
+  if (mark.type == MarkType::control) {
+    event.kind = "control";
+    event.text = fmt::format("level is {}", name(static_cast<Level>(mark.value)));
+    event.value.reset();
+  } else if (mark.process == Recording::kNotesProcess) {
+    const std::size_t colon = event.text.find(": ");
+    event.kind = event.text.substr(0, colon);
+    if (colon != std::string::npos) event.text.erase(0, colon + 2);
+    if (mark.value >= 0) event.device = static_cast<std::uint16_t>(mark.value);
+    event.value.reset();
+  }
+  return event;
+}
+
 // What the description of the session gives.
 void add_meta(const TraceMeta& meta, Snapshot& snapshot) {
   snapshot.real_offset_ns = meta.clock.real_offset_ns;
@@ -133,6 +170,9 @@ Snapshot Replay::finish(const TraceMeta& meta) {
   add_meta(meta, snapshot);
   state.add_details(meta, snapshot);
   snapshot.findings = detect(snapshot, state.options.detect);
+  if (state.options.debug) {
+    for (const Mark& mark : state.debug_marks) state.options.debug->on_event(event_of(mark, meta));
+  }
   return snapshot;
 }
 

@@ -32,7 +32,8 @@ class Replay {
   std::unique_ptr<State> state_;
 };
 
-// Reads all of a trace. `progress` is called with the operations done so far.
+// Reads all of a trace. With options.debug: that is fed, and looks at the snapshot when the caller
+// says so. `progress` is called with the operations done so far.
 Result<Snapshot> replay(const TraceReader& trace, const MonitorOptions& options,
                         const std::function<void(std::uint64_t)>& progress);
 

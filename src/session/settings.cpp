@@ -15,6 +15,14 @@ T number(const Config& config, std::string_view key) {
   return static_cast<T>(config.integer(key));
 }
 
+// Each level keeps more than the one before.
+EventSeverity least_severity(const Config& config) {
+  const std::string& level = config.text("debug.level");
+  return level == "basic"      ? EventSeverity::warning
+         : level == "detailed" ? EventSeverity::info
+                               : EventSeverity::trace;
+}
+
 // A bit for each that is wanted and not excluded; 0 if no list says anything. `all` is every bit.
 template <class Bit, class Mask>
 Mask mask_of(const std::vector<std::string>& wanted, const std::vector<std::string>& excluded,
@@ -90,8 +98,7 @@ MonitorOptions monitor_options(const Config& config) {
   options.phases = profiles;
   options.call_sites = profiles && profile == "comprehensive";
   options.events = config.boolean("debug.enabled");
-  options.least_severity =
-      config.text("debug.level") == "basic" ? PSCOPE_SEVERITY_WARNING : PSCOPE_SEVERITY_TRACE;
+  options.least_severity = static_cast<std::uint8_t>(least_severity(config));
   options.detect = detect_options(config);
   return options;
 }
@@ -108,6 +115,15 @@ TraceSettings trace_settings(const Config& config) {
   settings.time_step_ns = static_cast<std::uint32_t>(
       std::bit_floor(static_cast<std::uint64_t>(config.duration_ns("trace.time_step"))));
   return settings;
+}
+
+DebugOptions debug_options(const Config& config) {
+  DebugOptions options;
+  options.log.least = least_severity(config);
+  options.log.per_second = number<std::uint32_t>(config, "debug.events_per_second");
+  options.log.max_events = number<std::size_t>(config, "debug.max_events");
+  options.errors.max_errors = number<std::size_t>(config, "debug.max_errors");
+  return options;
 }
 
 std::optional<nvml::MachineOptions> machine_options(const Config& config) {

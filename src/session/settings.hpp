@@ -24,6 +24,7 @@ struct TraceSettings {
 
 MonitorOptions monitor_options(const Config& config);  // sessions and dirs are left to the caller
 DetectOptions detect_options(const Config& config);
+DebugOptions debug_options(const Config& config);
 TraceSettings trace_settings(const Config& config);
 
 // NVML, unless source.nvml is false.

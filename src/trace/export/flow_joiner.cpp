@@ -5,7 +5,22 @@
 namespace peerscope {
 
 std::uint64_t flow_id(const Op& op) {
-  const std::uint64_t id = op.comm * 0x9E37'79B9'7F4A'7C15u ^ op.sequence * 0xC2B2'AE3D'27D4'EB4Fu;
+  const std::uint64_t kind = op.backend == Backend::nccl ? static_cast<std::uint64_t>(op.kind) : 0;
+  const std::uint64_t id = op.comm * 0x9E37'79B9'7F4A'7C15u ^ op.sequence * 0xC2B2'AE3D'27D4'EB4Fu ^
+                           kind * 0x1656'67B1'9E37'79F9u;
+  return id == 0 ? 1 : id;
+}
+
+std::uint64_t message_flow_id(const Op& op) {
+  const bool sends = op.kind == Kind::send;
+  if ((!sends && op.kind != Kind::recv) || op.comm == 0 || op.rank == kNoRank || op.peer == kNoPeer)
+    return 0;
+  if (op.backend != Backend::host && op.backend != Backend::cuda && op.backend != Backend::sim)
+    return 0;
+  const std::uint64_t from = sends ? op.rank : op.peer, to = sends ? op.peer : op.rank;
+  const std::uint64_t id = (op.comm * 0x9E37'79B9'7F4A'7C15u ^
+                            op.sequence * 0xC2B2'AE3D'27D4'EB4Fu ^ (from << 17 | to << 1 | 1)) *
+                           0xD6E8'FEB8'6659'FD93u;
   return id == 0 ? 1 : id;
 }
 

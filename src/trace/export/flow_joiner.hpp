@@ -12,8 +12,13 @@
 
 namespace peerscope {
 
-// Equal on all ranks of a collective; never 0. Collectives are joined by communicator and sequence.
+// Equal on all ranks of a collective; never 0. Collectives are joined by communicator and sequence;
+// NCCL's by kind, too, for it counts each kind by itself.
 std::uint64_t flow_id(const Op& op);
+
+// Equal on both sides of a message; never 0. 0: nobody can say which send a receive belongs to: only our
+// own backends count the messages of a pair alike on both sides.
+std::uint64_t message_flow_id(const Op& op);
 
 struct FlowPoint {
   std::int64_t at_ns = 0;

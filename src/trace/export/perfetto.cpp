@@ -1,6 +1,7 @@
 // Perfetto's trace: track events, for ui.perfetto.dev and trace_processor. A collective's slices
 // carry one flow id, which draws arrows from rank to rank in the order of arrival: on the device's
-// slice where there is one, else on the host's.
+// slice where there is one, else on the host's. A message's arrow goes from the begin of its send to the
+// end of its receive, which may have begun before: that is when the data were there.
 #include <fmt/format.h>
 
 #include "model/busbw.hpp"
@@ -97,17 +98,24 @@ class Writer {
     event_.clear().number(event::kType, event::kBegin).number(event::kTrackUuid, uuid).raw(shape);
     packets_.annotate(event_, "bytes", static_cast<std::int64_t>(op.bytes));
     packets_.annotate(event_, "sequence", static_cast<std::int64_t>(op.sequence));
-    if (with_flow && is_collective(op.kind) && op.comm != 0) {
-      event_.fixed64(event::kFlow, flow_id(op));
+    const std::uint64_t message = with_flow ? message_flow_id(op) : 0;
+    const bool joined = with_flow && is_collective(op.kind) && op.comm != 0;
+    if (joined || (message != 0 && op.kind == Kind::send)) {
+      event_.fixed64(event::kFlow, joined ? flow_id(op) : message);
       ++flows_;
     }
     packets_.event(begin_ns, event_);
-    end(uuid, begin_ns + duration_ns);
+    end(uuid, begin_ns + duration_ns, op.kind == Kind::recv ? message : 0);
   }
 
-  void end(std::uint64_t uuid, std::int64_t at_ns) {
-    packets_.event(
-        at_ns, event_.clear().number(event::kType, event::kEnd).number(event::kTrackUuid, uuid));
+  // `flow`: 0 for none.
+  void end(std::uint64_t uuid, std::int64_t at_ns, std::uint64_t flow = 0) {
+    event_.clear().number(event::kType, event::kEnd).number(event::kTrackUuid, uuid);
+    if (flow != 0) {
+      event_.fixed64(event::kFlow, flow);
+      ++flows_;
+    }
+    packets_.event(at_ns, event_);
   }
 
   void bandwidth(const Op& op, LaneKind clock, std::int64_t begin_ns, std::int64_t duration_ns) {

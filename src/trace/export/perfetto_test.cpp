@@ -53,6 +53,43 @@ TEST(ExportPerfetto, SlicesTimesAndFlowsAreThoseOfTheTrace) {
   EXPECT_EQ(decoded.instants, 1u);
 }
 
+TEST(ExportPerfetto, AMessagesArrowGoesFromTheBeginOfItsSendToTheEndOfItsReceive) {
+  std::vector<Op> ops(4);
+  for (std::size_t i = 0; i < 4; ++i) {
+    Op& op = ops[i];
+    op.kind = i % 2 == 0 ? Kind::send : Kind::recv;
+    op.comm = 0x7470;
+    op.rank = i % 2 == 0 ? 0 : 1;
+    op.process = op.rank;
+    op.peer = i % 2 == 0 ? 1 : 0;
+    op.sequence = i / 2;
+    op.begin_ns = i % 2 == 0 ? 2000 : 1500;  // it waits for the send
+    op.begin_ns += static_cast<std::int64_t>(i / 2) * 10'000;
+    op.host_duration_ns = 1000;
+    op.backend = Backend::host;
+  }
+  const Exported exported = run(SmallTrace(ops), "perfetto");
+  const Decoded decoded = decode_trace(exported.text);
+  std::map<std::uint64_t, std::vector<std::int64_t>> begins, ends;
+  for (const auto& [track, slices] : decoded.slices) {
+    for (const Slice& slice : slices) {
+      if (slice.flow != 0) begins[slice.flow].push_back(slice.begin);
+      if (slice.flow_end != 0) ends[slice.flow_end].push_back(slice.end);
+    }
+  }
+  ASSERT_EQ(begins.size(), 2u);
+  ASSERT_EQ(ends.size(), 2u);
+  for (const auto& [id, at] : begins) {
+    ASSERT_EQ(at.size(), 1u);
+    ASSERT_EQ(ends[id].size(), 1u);
+    EXPECT_LT(at[0], ends[id][0]) << "an arrow goes forward in time";
+  }
+  EXPECT_EQ(exported.counts.flows, 4u);
+  for (Op& op : ops)
+    op.backend = Backend::nccl;  // counts otherwise: nobody knows who belongs to whom
+  EXPECT_EQ(run(SmallTrace(ops), "perfetto").counts.flows, 0u);
+}
+
 TEST(ExportPerfetto, CountersNeverMixClocks) {
   const std::vector<Op> ops = SmallTrace::collectives(30);
   const Decoded decoded = decode_trace(run(SmallTrace(ops), "perfetto").text);

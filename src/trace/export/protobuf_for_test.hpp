@@ -57,7 +57,8 @@ inline const Field* find(const std::vector<Field>& fields, unsigned number) {
 
 struct Slice {
   std::int64_t begin = 0, end = 0;
-  std::uint64_t flow = 0;
+  std::uint64_t flow = 0;      // at its begin
+  std::uint64_t flow_end = 0;  // at its end
   std::size_t depth = 0;
 };
 
@@ -93,11 +94,12 @@ inline void replay(const TrackEvent& event, std::map<std::uint64_t, std::vector<
   std::vector<Slice>& stack = open[track];
   switch (find(event.fields, 9)->value) {
     case 1:
-      stack.push_back({event.at, 0, flow != nullptr ? flow->value : 0, stack.size()});
+      stack.push_back({event.at, 0, flow != nullptr ? flow->value : 0, 0, stack.size()});
       break;
     case 2:
       ASSERT_FALSE(stack.empty()) << "an end without a begin";
       stack.back().end = event.at;
+      stack.back().flow_end = flow != nullptr ? flow->value : 0;
       out.slices[track].push_back(stack.back());
       stack.pop_back();
       break;

@@ -1,0 +1,200 @@
+#include "analyze/debug/redact.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+namespace peerscope {
+namespace {
+
+constexpr std::array kSecretWords{
+    "TOKEN",  "SECRET",     "KEY",    "PASS",   "PASSWD", "CREDENTIAL", "AUTH",
+    "COOKIE", "PRIVATE",    "SIGNAT", "BEARER", "PWD",    "LICENSE",    "CONNECTION_STRING",
+    "DSN",    "SESSION_ID", "JWT",    "CERT",   "SALT"};
+// What contains such a word and is none.
+constexpr std::array kHarmless{"PWD", "OLDPWD", "TOKENIZERS_PARALLELISM", "KEYBOARD"};
+
+struct TokenLook {
+  const char* prefix;
+  std::size_t least;  // of characters after it
+};
+constexpr TokenLook kTokenLooks[] = {
+    {"eyJ", 20},       {"AKIA", 12},  {"ASIA", 12},        {"ghp_", 16}, {"gho_", 16},
+    {"ghs_", 16},      {"ghu_", 16},  {"github_pat_", 16}, {"hf_", 16},  {"sk-", 16},
+    {"xoxb-", 10},     {"xoxp-", 10}, {"glpat-", 10},      {"AIza", 20}, {"nvapi-", 10},
+    {"dckr_pat_", 10}, {"pypi-", 16}};
+
+std::string upper(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    c = c == '-' || c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return out;
+}
+
+bool is_word(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
+}
+
+bool ends_address(char c) {
+  return std::isspace(static_cast<unsigned char>(c)) != 0 || c == '/' || c == '"' || c == '\'' ||
+         c == '?' || c == '#';
+}
+
+// Where the user's name and password end in what follows "://": at the @. 0: there are none. A password
+// may hold a slash that nobody escaped; "host:8080/a@b" has no password.
+std::size_t user_info(std::string_view text) {
+  std::size_t authority = 0, word = 0;
+  while (authority < text.size() && !ends_address(text[authority])) ++authority;
+  while (word < text.size() && std::isspace(static_cast<unsigned char>(text[word])) == 0 &&
+         text[word] != '"' && text[word] != '\'')
+    ++word;
+  const std::string_view host = text.substr(0, authority);
+  if (const std::size_t sign = host.rfind('@'); sign != std::string_view::npos) return sign;
+  const std::size_t colon = host.find(':');
+  if (colon == std::string_view::npos || host[0] == '[') return 0;
+  const std::string_view port = host.substr(colon + 1);
+  const bool digits = std::all_of(port.begin(), port.end(), [](char c) {
+    return std::isdigit(static_cast<unsigned char>(c)) != 0;
+  });
+  const std::size_t sign = text.substr(0, word).rfind('@');
+  return digits || sign == std::string_view::npos ? 0 : sign;
+}
+
+// "https://user:pass@host" -> "https://[removed]@host"
+std::string without_user_info(std::string_view text) {
+  std::string out;
+  std::size_t at = 0;
+  for (;;) {
+    const std::size_t found = text.find("://", at);
+    if (found == std::string_view::npos) break;
+    const std::size_t begin = found + 3;
+    out += text.substr(at, begin - at);
+    at = begin;
+    const std::size_t length = user_info(text.substr(begin));
+    if (length == 0) continue;
+    out += kRemoved;
+    at = begin + length;
+  }
+  return out += text.substr(at);
+}
+
+// "?token=abc&n=1" -> "?token=[removed]&n=1"; also "token: abc" is left alone: no address, no option.
+std::string without_parameters(std::string_view text) {
+  std::string out;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t equals = text.find('=', at);
+    if (equals == std::string_view::npos) break;
+    std::size_t begin = equals;
+    while (begin > at && is_word(text[begin - 1])) --begin;
+    out += text.substr(at, equals + 1 - at);
+    at = equals + 1;
+    if (!names_a_secret(text.substr(begin, equals - begin))) continue;
+    std::size_t end = at;
+    while (end < text.size() && text[end] != '&' && text[end] != ';' && text[end] != ',' &&
+           text[end] != '"' && text[end] != '\'' && text[end] != '\\' &&
+           std::isspace(static_cast<unsigned char>(text[end])) == 0)
+      ++end;
+    if (end > at) out += kRemoved;
+    at = end;
+  }
+  return out += text.substr(std::min(at, text.size()));
+}
+
+// Words that look like a token, and what follows "Bearer ".
+std::string without_tokens(std::string_view text) {
+  std::string out;
+  std::size_t at = 0;
+  bool bearer = false;
+  while (at < text.size()) {
+    if (!is_word(text[at])) {
+      out += text[at++];
+      continue;
+    }
+    std::size_t end = at;
+    while (end < text.size() && is_word(text[end])) ++end;
+    const std::string_view word = text.substr(at, end - at);
+    const bool looks =
+        std::any_of(std::begin(kTokenLooks), std::end(kTokenLooks), [&](const auto& look) {
+          const std::string_view prefix = look.prefix;
+          return word.size() >= prefix.size() + look.least &&
+                 word.substr(0, prefix.size()) == prefix;
+        });
+    if (looks || bearer)
+      out += kRemoved;
+    else
+      out += word;
+    bearer = upper(word) == "BEARER";
+    at = end;
+  }
+  return out;
+}
+
+// A key is of many lines: nothing of it stays.
+std::string without_keys(std::string_view text) {
+  const std::size_t begin = text.find("-----BEGIN ");
+  if (begin == std::string_view::npos) return std::string(text);
+  const std::size_t end = text.find("-----END ", begin);
+  // In JSON a line's end is written out, and the text ends at a quote.
+  const std::size_t from = end == std::string_view::npos ? begin : end;
+  const std::size_t after = std::min(
+      text.find_first_of(end == std::string_view::npos ? "\"" : "\n\"", from), text.size());
+  return std::string(text.substr(0, begin)) + kRemoved + without_keys(text.substr(after));
+}
+
+}  // namespace
+
+bool names_a_secret(std::string_view name) {
+  while (!name.empty() && name.front() == '-') name.remove_prefix(1);
+  const std::string text = upper(name);
+  if (std::any_of(kHarmless.begin(), kHarmless.end(),
+                  [&](const char* harmless) { return text == harmless; }))
+    return false;
+  return std::any_of(kSecretWords.begin(), kSecretWords.end(),
+                     [&](const char* word) { return text.find(word) != std::string::npos; });
+}
+
+std::string without_secrets(std::string_view text) {
+  return without_tokens(without_parameters(without_user_info(without_keys(text))));
+}
+
+std::string redact_variable(std::string_view variable) {
+  const std::size_t equals = variable.find('=');
+  if (equals == std::string_view::npos) return without_secrets(variable);
+  const std::string_view name = variable.substr(0, equals);
+  if (names_a_secret(name)) return std::string(name) + "=" + kRemoved;
+  return std::string(name) + "=" + without_secrets(variable.substr(equals + 1));
+}
+
+std::vector<std::string> redact_words(const std::vector<std::string>& words) {
+  std::vector<std::string> out;
+  bool value = false;  // of an option that names a secret
+  for (const std::string& word : words) {
+    const bool option = word.size() > 1 && word[0] == '-';
+    if (value && !option) {
+      out.emplace_back(kRemoved);
+      value = false;
+      continue;
+    }
+    const bool whole = word.find('=') == std::string::npos;
+    value = option && whole && names_a_secret(word);
+    out.push_back(whole ? without_secrets(word) : redact_variable(word));
+  }
+  return out;
+}
+
+std::string redact_line(std::string_view line) {
+  std::vector<std::string> words(1);
+  for (const char c : line) {
+    if (c == ' ')
+      words.emplace_back();
+    else
+      words.back() += c;
+  }
+  std::string out;
+  for (const std::string& word : redact_words(words)) out += (out.empty() ? "" : " ") + word;
+  return out;
+}
+
+}  // namespace peerscope

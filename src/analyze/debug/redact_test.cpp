@@ -1,0 +1,69 @@
+#include "analyze/debug/redact.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace peerscope {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(Redact, NamesOfSecrets) {
+  for (const char* name :
+       {"HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "WANDB_API_KEY", "DB_PASSWORD", "PGPASSFILE",
+        "GOOGLE_APPLICATION_CREDENTIALS", "--api-key", "auth.cookie", "MYSQL_PWD"})
+    EXPECT_TRUE(names_a_secret(name)) << name;
+  for (const char* name : {"PATH", "PWD", "NCCL_DEBUG", "HOME", "CUDA_VISIBLE_DEVICES", "--ranks",
+                           "TOKENIZERS_PARALLELISM", "LD_LIBRARY_PATH"})
+    EXPECT_FALSE(names_a_secret(name)) << name;
+}
+
+TEST(Redact, VariablesKeepTheirNames) {
+  EXPECT_EQ(redact_variable("HF_TOKEN=hf_abc"), "HF_TOKEN=[removed]");
+  EXPECT_EQ(redact_variable("NCCL_DEBUG=INFO"), "NCCL_DEBUG=INFO");
+  EXPECT_EQ(redact_variable("PROXY=http://me:pw@host:80/x"), "PROXY=http://[removed]@host:80/x");
+}
+
+TEST(Redact, UsersAndPasswordsInAddresses) {
+  EXPECT_EQ(without_secrets("see https://user:pa-ss@host/p and http://host:80/a@b"),
+            "see https://[removed]@host/p and http://host:80/a@b");
+  EXPECT_EQ(without_secrets("postgres://u:p/w@db/x"), "postgres://[removed]@db/x");
+  EXPECT_EQ(without_secrets("amqp://key@host"), "amqp://[removed]@host");
+  EXPECT_EQ(without_secrets("http://[::1]:80/x"), "http://[::1]:80/x");
+  EXPECT_EQ(without_secrets("http://"), "http://");
+}
+
+TEST(Redact, TokensByTheirLooks) {
+  EXPECT_EQ(without_secrets("x eyJhbGciOiJIUzI1NiJ9.e30.abcdefgh y"), "x [removed] y");
+  EXPECT_EQ(without_secrets("Authorization: Bearer abc.def"), "Authorization: Bearer [removed]");
+  EXPECT_EQ(without_secrets("ghp_0123456789abcdef0123"), "[removed]");
+  EXPECT_EQ(without_secrets("?token=abc&n=1"), "?token=[removed]&n=1");
+  EXPECT_THAT(without_secrets("a\n-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\nb"),
+              testing::AllOf(Not(HasSubstr("MIIE")), HasSubstr("a\n"), HasSubstr("\nb")));
+}
+
+TEST(Redact, JsonStaysJson) {
+  EXPECT_EQ(without_secrets(R"({"command": "run --token=abc", "n": 1})"),
+            R"({"command": "run --token=[removed]", "n": 1})");
+  EXPECT_EQ(without_secrets(R"({"k": "-----BEGIN X-----\nabc", "n": 1})"),
+            R"({"k": "[removed]", "n": 1})");
+}
+
+TEST(Redact, CommandLines) {
+  EXPECT_THAT(
+      redact_words({"train.py", "--api-key", "abc", "--ranks", "4", "--hf-token=xyz"}),
+      ElementsAre("train.py", "--api-key", "[removed]", "--ranks", "4", "--hf-token=[removed]"));
+  EXPECT_EQ(redact_line("curl --password p http://u:p@h/"),
+            "curl --password [removed] http://[removed]@h/");
+}
+
+TEST(Redact, WhatHoldsNoSecretStays) {
+  for (const char* text : {"", "all_reduce 16 KB #41 on tp", "a = b", "rank=3 size=16384",
+                           "/usr/lib/x86_64-linux-gnu/libnccl.so.2.28.9"})
+    EXPECT_EQ(without_secrets(text), text);
+}
+
+}  // namespace
+}  // namespace peerscope

@@ -1,0 +1,65 @@
+// What the debugger keeps of a session while it is watched, or read from a file: the log of events,
+// errors and what became of them, the last operation of each rank. Given to a Monitor (or a replay) by
+// MonitorOptions::debug. Used by the thread that polls; hooks are called there.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "analyze/debug/errors.hpp"
+#include "analyze/debug/event_log.hpp"
+#include "analyze/debug/last_seen.hpp"
+#include "analyze/snapshot.hpp"
+#include "model/collective.hpp"
+
+namespace peerscope {
+
+struct DebugOptions {
+  EventLogOptions log;
+  ErrorOptions errors;
+};
+
+class DebugWatch {
+ public:
+  explicit DebugWatch(const DebugOptions& options = {})
+      : log_(options.log), errors_(options.errors) {}
+
+  // A callback for each event at or above `least` that passes the rate limit: at the next look().
+  void hook(EventSeverity least, EventLog::Hook call) { log_.hook(least, std::move(call)); }
+
+  void on_ops(std::span<const Op> ops);
+  void on_collective(const Collective& collective);
+  void on_event(DebugEvent event);
+  // Names things, notes what came and went among processes and findings, and tells the hooks.
+  void look(const Snapshot& snapshot);
+  void finish() { log_.flush(); }
+
+  [[nodiscard]] const EventLog& log() const { return log_; }
+  [[nodiscard]] const ErrorTracker& errors() const { return errors_; }
+  [[nodiscard]] const LastSeen& last_seen() const { return last_seen_; }
+  // Events that came faster than they were looked at, and were not kept.
+  [[nodiscard]] std::uint64_t overrun() const { return overrun_; }
+
+ private:
+  static constexpr std::size_t kMostPending = 65'536;
+
+  void look_at_processes(const Snapshot& snapshot);
+  void look_at_findings(const Snapshot& snapshot);
+  void failed(const Op& op);
+  void recovered(const Op& op);
+
+  EventLog log_;
+  ErrorTracker errors_;
+  LastSeen last_seen_;
+  std::vector<DebugEvent> pending_;  // since the last look
+  std::uint64_t overrun_ = 0;
+  std::map<std::uint32_t, ProcessState> processes_;  // by pid
+  std::map<std::string, DebugEvent> findings_;       // that hold now
+};
+
+// The log in the order of time.
+std::vector<DebugEvent> in_order(const EventLog& log);
+
+}  // namespace peerscope
