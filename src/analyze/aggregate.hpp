@@ -22,6 +22,7 @@ struct AggregatorOptions {
   std::size_t max_communicators = 256;
   std::size_t max_ranks = 1024;  // over all communicators
   std::size_t max_devices = 64;
+  std::size_t max_errors = 256;  // (status, kind, communicator, rank, peer)
 };
 
 // One thread calls it. Time comes in as arguments, in ns of the operations' clock: call
