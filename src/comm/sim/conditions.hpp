@@ -42,11 +42,11 @@ struct ForcedAlgorithm {
 };
 
 struct Conditions {
-  std::vector<double> late_ns;            // of each rank, beside its work before each collective
-  std::vector<LinkCondition> links;       // of the topology
-  std::vector<int> pcie_width;            // of each rank's device
-  std::vector<double> kind_slowness;      // by kind: the transfer takes this many times as long
-  std::optional<double> pool_used_share;  // of the pool's capacity
+  std::vector<double> late_ns;          // of each rank, beside its work before each collective
+  std::vector<LinkCondition> links;     // of the topology
+  std::vector<int> pcie_width;          // of each rank's device
+  std::vector<double> kind_slowness;    // by kind: the transfer takes this many times as long
+  std::vector<double> pool_used_share;  // of each rank's pool; negative: as usual
   std::vector<Failing> failing;
   std::optional<Mismatch> mismatch;
   std::optional<Lost> lost;

@@ -40,7 +40,7 @@ void wrong_algorithm(const Fault& fault, double, Conditions& now) {
 void pool_exhaustion(const Fault& fault, double since_s, Conditions& now) {
   const double ramp_s = std::max(0.01, fault.number("ramp_s"));
   const double full = std::min(1.0, since_s / ramp_s);
-  now.pool_used_share = 0.4 + 0.595 * full;
+  now.pool_used_share[static_cast<std::size_t>(fault.rank)] = 0.4 + 0.595 * full;
   if (full < 1.0) return;
   now.failing.push_back({fault.rank, -1, fault.number("share"), 20'000.0, OpStatus::no_memory});
 }
@@ -65,7 +65,7 @@ std::vector<FaultKind> operation_faults() {
        place_algorithm,
        wrong_algorithm},
       {"pool_exhaustion",
-       "the memory pool fills up; then what a rank sends fails now and then for want of room",
+       "a rank's memory pool fills up; then what it sends fails now and then for want of room",
        {{"ramp_s", 1.0, 3.0, "until it is full, in seconds"},
         {"share", 0.02, 0.1, "of its sends that fail when it is full"}},
        "rank",

@@ -217,6 +217,7 @@ Conditions healthy_conditions(const Topology& topology) {
   conditions.late_ns.assign(topology.gpus.size(), 0.0);
   conditions.links.assign(topology.links.size(), {});
   conditions.pcie_width.assign(topology.gpus.size(), 16);
+  conditions.pool_used_share.assign(topology.gpus.size(), -1.0);
   conditions.kind_slowness.assign(PSCOPE_KIND_COUNT, 1.0);
   return conditions;
 }

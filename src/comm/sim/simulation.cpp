@@ -82,7 +82,6 @@ bool Simulation::State::advance(std::int64_t until_ns, SimSink& sink) {
     account(until);
     now = conditions_at(static_cast<std::int64_t>(until), options.faults, healthy);
   }
-  if (now.pool_used_share) used_share = *now.pool_used_share;
   deliver(until_ns, sink);
   return stuck || made_ < options.most_operations || !held.empty();
 }
@@ -148,7 +147,10 @@ MachineReading Simulation::machine() {
   return state.view.read(state.asked_ns, state.now, state.counters);
 }
 
-PoolGauge Simulation::pool() const { return {state_->used_share * kPoolBytes, kPoolBytes}; }
+PoolGauge Simulation::pool(int rank) const {
+  const double share = state_->now.pool_used_share[static_cast<std::size_t>(rank)];
+  return {(share < 0 ? state_->used_share : share) * kPoolBytes, kPoolBytes};
+}
 
 ProcessState Simulation::process_state(int rank) const {
   const bool dead = rank == state_->dead_rank && state_->asked_ns >= last_sign_ns(rank);

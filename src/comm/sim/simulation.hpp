@@ -67,7 +67,7 @@ class Simulation {
   // As of the time that advance() has been called with. Of one communicator, that of all ranks.
   [[nodiscard]] std::vector<InFlight> in_flight() const;
   [[nodiscard]] MachineReading machine();  // counters since the beginning
-  [[nodiscard]] PoolGauge pool() const;
+  [[nodiscard]] PoolGauge pool(int rank) const;
   [[nodiscard]] ProcessState process_state(int rank) const;
   [[nodiscard]] std::int64_t last_sign_ns(int rank) const;  // of its process
 

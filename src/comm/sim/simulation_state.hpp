@@ -35,7 +35,7 @@ class Simulation::State {
   bool stuck = false;
   double dead_since_ns = -1;  // of the lost rank's process
   int dead_rank = -1;
-  double used_share = 0.4;  // of the pool
+  double used_share = 0.4;  // of the pools that are as usual
 
  private:
   void iteration();

@@ -214,8 +214,7 @@ void Simulation::State::iteration() {
   account(begin);
   now = conditions_at(static_cast<std::int64_t>(begin), options.faults, healthy);
   book.set_links(now.links);
-  if (!now.pool_used_share && options.noise > 0)
-    used_share = 0.4 + 0.02 * options.noise * random_.uniform();
+  if (options.noise > 0) used_share = 0.4 + 0.02 * options.noise * random_.uniform();
   wander_ = options.noise > 0 ? random_.jitter(0.02 * options.noise) : 1.0;
   constexpr std::uint64_t kWarmIterations = 5;
   warm_ = options.noise > 0 && iteration_ < kWarmIterations

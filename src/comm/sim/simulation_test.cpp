@@ -255,9 +255,10 @@ TEST(SimFault, APoolFillsUpAndThenSendsFail) {
   auto run = simulation_of("nvlink4", {"pool_exhaustion:rank=2,begin=0.2,ramp_s=0.5,share=0.1"});
   Kept kept;
   run->advance(at_s(*run, 0.1), kept);
-  EXPECT_LT(run->pool().used_bytes / run->pool().capacity_bytes, 0.45);
+  EXPECT_LT(run->pool(2).used_bytes / run->pool(2).capacity_bytes, 0.45);
   run->advance(at_s(*run, 1.5), kept);
-  EXPECT_GT(run->pool().used_bytes / run->pool().capacity_bytes, 0.98);
+  EXPECT_GT(run->pool(2).used_bytes / run->pool(2).capacity_bytes, 0.98);
+  EXPECT_LT(run->pool(1).used_bytes / run->pool(1).capacity_bytes, 0.45);
   int failed = 0;
   for (const Op& op : kept.ops) {
     if (op.status == OpStatus::ok) continue;

@@ -30,6 +30,18 @@ std::vector<WorkStep> iteration_steps(const WorkloadOptions& options, int ranks,
   return steps;
 }
 
+WorkloadOptions vary(const WorkloadOptions& options, Random random) {
+  WorkloadOptions out = options;
+  out.decode_bytes = std::uint64_t{8 << 10} << random.below(3);
+  out.prefill_bytes = std::uint64_t{4 << 20} << random.below(3);
+  out.shard_bytes = std::uint64_t{8 << 20} << random.below(2);
+  out.exchange_bytes = std::uint64_t{4 << 20} << random.below(2);
+  out.decode_compute_ns *= random.between(0.6, 1.5);
+  out.prefill_compute_ns *= random.between(0.6, 1.5);
+  out.decode_layers = 12 + random.below(9);
+  return out;
+}
+
 std::vector<std::uint64_t> all_reduce_sizes(const WorkloadOptions& options) {
   std::vector<std::uint64_t> sizes;
   if (options.decode_layers > 0) sizes.push_back(options.decode_bytes);

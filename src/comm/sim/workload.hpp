@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "comm/sim/random.hpp"
 #include "model/kinds.hpp"
 
 namespace peerscope::sim {
@@ -38,6 +39,9 @@ struct WorkStep {
 // `iteration` turns the shifts, so that every pair has its turn.
 std::vector<WorkStep> iteration_steps(const WorkloadOptions& options, int ranks,
                                       std::uint64_t iteration);
+
+// Another job of the same sort: other sizes, more or less work between them.
+WorkloadOptions vary(const WorkloadOptions& options, Random random);
 
 std::vector<std::uint64_t> all_reduce_sizes(const WorkloadOptions& options);
 
