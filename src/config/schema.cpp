@@ -120,7 +120,7 @@ constexpr KeySpec kSchema[] = {
  "Share of all time that ranks wait for each other."},
 {"detect.hang_min_age", duration, "0.5 s", 1 * kMs, kYear, "s", "", kAtStart, "",
  "Age from which an operation may be called hanging."},
-{"detect.hang_first_age", duration, "3 s", 1 * kMs, kYear, "s", "", kAtStart, "",
+{"detect.hang_first_age", duration, "2 s", 1 * kMs, kYear, "s", "", kAtStart, "",
  "The same, of kinds and sizes that have no history yet."},
 {"detect.hang_min_history", integer, "20", 1, kNoLimit, "operations", "", kAtStart, "",
  "Operations of a kind and size that make a history."},

@@ -33,7 +33,7 @@ struct DetectOptions {
   struct Hang {
     std::int64_t min_age_ns = 500'000'000;
     std::int64_t first_age_ns =
-        3'000'000'000;               // of what has no history: programs take a while to start
+        2'000'000'000;               // of what has no history: programs take a while to start
     std::uint64_t min_history = 20;  // operations of a kind and size that make one
     double p999_ratio = 20.0;        // age over the p99.9 of the same kind and size
     bool operator==(const Hang&) const = default;

@@ -5,7 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "analyze/detect/pairs.hpp"
+#include "analyze/detect/link_counters.hpp"
+#include "analyze/detect/link_suspects.hpp"
 
 namespace peerscope {
 

@@ -41,10 +41,8 @@ void judge_against_path(const Snapshot& snapshot, const PairGroup& group,
                         const DetectOptions& options, std::vector<Finding>& out) {
   const auto& [comm, kind, size, clock] = group.key;
   for (const PairState& pair : group.pairs) {
-    const double bytes =
-        static_cast<double>(pair.cell->bytes) / static_cast<double>(pair.cell->count);
     if (pair.samples < options.pair.min_samples) continue;
-    if (bytes < static_cast<double>(options.pair.path_bytes)) continue;
+    if (pair.bytes < static_cast<double>(options.pair.path_bytes)) continue;
     const auto from = device_of(*snapshot.aggregates, comm, pair.way.from);
     const auto to = device_of(*snapshot.aggregates, comm, pair.way.to);
     if (!from || !to) continue;
