@@ -170,7 +170,7 @@ constexpr KeySpec kSchema[] = {
  "Share of all host time that small messages take."},
 {"detect.latency_flat_ratio", real, "1.5", 1, 1e6, "", "", kAtStart, "",
  "Median time of a message four times as large over this one's, at most."},
-{"detect.choice_min_samples", integer, "50", 6, kNoLimit, "operations", "", kAtStart, "",
+{"detect.choice_min_samples", integer, "12", 6, kNoLimit, "operations", "", kAtStart, "",
  "Operations of each algorithm before they are compared."},
 {"detect.choice_min_gain", percent, "20 %", 0, 1, "", "", kAtStart, "",
  "Share of its time that another algorithm saves, from which on the one in use is wrong."},

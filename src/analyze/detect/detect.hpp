@@ -76,7 +76,7 @@ struct DetectOptions {
     bool operator==(const Latency&) const = default;
   } latency;
   struct Choice {                    // wrong_algorithm
-    std::uint64_t min_samples = 50;  // of each algorithm
+    std::uint64_t min_samples = 12;  // of each algorithm
     double min_gain = 0.2;           // of the time that the one in use takes
     double min_time_share = 0.01;    // of all host time in communication
     double model_min_gain = 0.3;     // where only the model says so

@@ -82,14 +82,18 @@ std::optional<SlowPair> flapping(const PairState& pair, Points points,
                   turns.since_ns};
 }
 
-// Cheap, and true of all that slow_now() or flapping() can be true of.
-bool may_have_changed(Points points, double ratio) {
-  float least = points.front().ns, most = least;
-  for (const HistoryPoint& point : points) {
-    least = std::min(least, point.ns);
-    most = std::max(most, point.ns);
-  }
-  return static_cast<double>(most) >= ratio * static_cast<double>(least);
+// Cheap, and true of all that slow_now() or flapping() can be true of: some points are that much above the fast level.
+bool may_have_changed(Points points, const DetectOptions& options) {
+  std::vector<float> values;
+  values.reserve(points.size());
+  for (const HistoryPoint& point : points) values.push_back(point.ns);
+  const auto fast = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 6);
+  std::nth_element(values.begin(), fast, values.end());
+  const float fast_ns = *fast;
+  const auto few = static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(4, options.link.min_points));
+  std::nth_element(values.begin(), values.end() - few, values.end());
+  return static_cast<double>(*(values.end() - few)) >=
+         options.link.min_slowdown * 0.95 * static_cast<double>(fast_ns);
 }
 
 // Both ways between two ranks are one link.
@@ -168,7 +172,7 @@ Panel judge_pairs(const PairGroup& group, std::int64_t now_ns, const DetectOptio
     panel.all_ns += pair.time_ns;
     if (points.size() < kMinBefore + 2 || now_ns - points.back().end_ns() > kStaleNs) continue;
     ++panel.judged;
-    if (!may_have_changed(points, options.link.min_slowdown)) continue;
+    if (!may_have_changed(points, options)) continue;
     if (auto turns = flapping(pair, points, options)) {
       panel.flaps.push_back(*turns);
     } else if (auto step = slow_now(pair, points, options)) {
@@ -215,20 +219,32 @@ std::optional<LinkSuspect> explain(LinkTrouble trouble, std::vector<SlowPair> sl
   return made(trouble, -1, -1, slow, panel);
 }
 
+double strength(const LinkSuspect& suspect) {
+  return static_cast<double>(suspect.slow_pairs) * std::log(suspect.slowdown);
+}
+
 }  // namespace
 
 std::vector<LinkSuspect> suspect_links(const PairGroup& group, std::int64_t now_ns,
                                        const DetectOptions& options) {
-  Panel panel = judge_pairs(group, now_ns, options);
-  std::vector<LinkSuspect> out;
-  if (auto flaps = explain(LinkTrouble::flapping, panel.flaps, panel, options)) {
+  const Panel panel = judge_pairs(group, now_ns, options);
+  auto flaps = explain(LinkTrouble::flapping, panel.flaps, panel, options);
+  // Pairs of several ranks that are slow in turns wait for something else, each at its time.
+  if (flaps && flaps->shared) flaps.reset();
+  std::vector<SlowPair> steady = panel.slow;
+  if (flaps) {
     // What stands in a slow stretch now, or has flapped too rarely yet, is of the same trouble.
-    std::erase_if(panel.slow,
-                  [&flaps](const SlowPair& s) { return flaps->shared || s.touches(flaps->rank); });
-    out.push_back(std::move(*flaps));
+    std::erase_if(steady, [&flaps](const SlowPair& s) {
+      return s.touches(flaps->rank) && (flaps->peer < 0 || s.touches(flaps->peer));
+    });
   }
-  if (auto slow = explain(LinkTrouble::slow, panel.slow, panel, options))
-    out.push_back(std::move(*slow));
+  auto slow = explain(LinkTrouble::slow, steady, panel, options);
+  // Ranks that a slow link has made late make others' pairs wait: the weaker of two is the echo of the stronger.
+  if (flaps && slow) (strength(*flaps) >= strength(*slow) ? slow : flaps).reset();
+  std::vector<LinkSuspect> out;
+  for (auto* suspect : {&flaps, &slow}) {
+    if (*suspect) out.push_back(std::move(**suspect));
+  }
   return out;
 }
 

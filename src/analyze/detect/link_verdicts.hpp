@@ -22,4 +22,9 @@ struct LinkVerdict {
 };
 std::vector<LinkVerdict> judge_links(const Snapshot& snapshot, const DetectOptions& options);
 
+// One file each: slow_link.cpp, contention.cpp, flapping_link.cpp.
+Finding describe_slow_link(const Snapshot& snapshot, const LinkVerdict& verdict);
+Finding describe_contention(const Snapshot& snapshot, const LinkVerdict& verdict);
+Finding describe_flapping_link(const Snapshot& snapshot, const LinkVerdict& verdict);
+
 }  // namespace peerscope

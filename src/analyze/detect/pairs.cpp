@@ -34,7 +34,7 @@ std::vector<HistoryPoint> shorter(const std::vector<HistoryPoint>& a,
   return out;
 }
 
-PairState state_of(const CellRow& sent, const CellRow* received) {
+PairState state_of(const CellRow& sent, const CellRow* received, bool past) {
   const auto time_of = [](const CellRow& cell) -> const Distribution& {
     return cell.device_time.known() ? cell.device_time : cell.host;
   };
@@ -45,18 +45,17 @@ PairState state_of(const CellRow& sent, const CellRow* received) {
   pair.p50_ns = time.p50_ns;
   pair.time_ns = time.mean_ns * static_cast<double>(time.count);
   pair.samples = time.count;
-  pair.points = sent.history;
-  if (received != nullptr) {
-    pair.p50_ns = std::min(pair.p50_ns, time_of(*received).p50_ns);
-    pair.points = shorter(sent.history, received->history);
-  }
+  if (received != nullptr) pair.p50_ns = std::min(pair.p50_ns, time_of(*received).p50_ns);
+  if (past)
+    pair.points = received != nullptr ? shorter(sent.history, received->history) : sent.history;
   pair.bytes_per_s = pair.bytes / pair.p50_ns * 1e9;
   return pair;
 }
 
 }  // namespace
 
-std::vector<PairGroup> pair_groups(const Aggregates& aggregates, const DetectOptions& options) {
+std::vector<PairGroup> pair_groups(const Aggregates& aggregates, const DetectOptions& options,
+                                   bool past) {
   const auto clock = [](const CellRow& cell) {
     return cell.device_time.known() ? Clock::device : Clock::host;
   };
@@ -76,7 +75,7 @@ std::vector<PairGroup> pair_groups(const Aggregates& aggregates, const DetectOpt
       if (found != receives.end()) received = found->second;
     }
     groups[{cell.comm, cell.kind, cell.size_class, clock(cell)}].push_back(
-        state_of(cell, received));
+        state_of(cell, received, past));
   }
   std::vector<PairGroup> out;
   for (auto& [key, pairs] : groups) out.push_back({key, std::move(pairs)});

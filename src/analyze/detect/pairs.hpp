@@ -30,7 +30,9 @@ struct PairGroup {
 };
 // Cells whose times say something of a link, from pair.min_bytes on. Where both ends recorded a transfer its time is the
 // shorter of the two: whoever comes first waits for the other, and that is no transfer. Receives count as sends.
-std::vector<PairGroup> pair_groups(const Aggregates& aggregates, const DetectOptions& options);
+// `past`: with points.
+std::vector<PairGroup> pair_groups(const Aggregates& aggregates, const DetectOptions& options,
+                                   bool past);
 
 // The device of a rank in a communicator, where its operations say it.
 std::optional<int> device_of(const Aggregates& aggregates, std::uint64_t comm, int rank);
