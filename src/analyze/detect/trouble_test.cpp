@@ -222,6 +222,14 @@ TEST(PoolPressure, IsOneThatIsNearlyFull) {
     EXPECT_EQ(found[0].severity, severity);
     EXPECT_EQ(found[0].subject.rank, 2);
   }
+  Snapshot named;  // as the communicators of this project name theirs
+  add_pool(named, {}, 950, 1000);
+  named.metrics[0].name = "pool.rank7.used_bytes";
+  named.metrics[1].name = "pool.rank7.capacity_bytes";
+  ASSERT_EQ(alarms(named).size(), 1u);
+  EXPECT_EQ(alarms(named)[0].subject.rank, 7);
+  named.metrics[0].name = "pool.rankx.used_bytes";
+  EXPECT_TRUE(alarms(named).empty());
   Snapshot nothing;
   add_pool(nothing, {}, 0, 0);
   EXPECT_TRUE(detect(nothing).empty());
