@@ -71,6 +71,9 @@ void Aggregator::State::release_held(Cell& cell) {
     batch.min = std::min(batch.min, held[i]);
     batch.max = std::max(batch.max, held[i]);
   }
+  if (cell.timeline && !cell.async) {
+    for (const std::uint64_t ns : held) cell.timeline->add(cell.slot_number, ns, false);
+  }
   cell.held = 0;
   cell.pending.timed += held.size();
   cell.pending.host_ns += batch.sum;
@@ -87,11 +90,18 @@ inline void Aggregator::State::record(Cell& cell, const Op& op, Span& span) {
   if (!op.device_only) [[likely]] {
     pending.count += weight;
     pending.bytes += weight * op.bytes;
-    if (op.async) pending.async += weight;
+    if (op.async) {
+      pending.async += weight;
+      cell.async = true;
+    }
     span.first_ns = std::min(span.first_ns, bits(op.begin_ns));
     span.last_ns = std::max(span.last_ns, end_ns);
     if (op.status != OpStatus::ok) [[unlikely]]
       note_error(cell, op, end_ns);
+    else if (cell.failing != nullptr) [[unlikely]] {
+      cell.failing->recovered += weight;
+      cell.failing = nullptr;
+    }
     if (cell.other) [[unlikely]]
       overflowed_ += weight;
     if (op.host_duration_ns >= 0 && weight == 1) [[likely]] {
@@ -113,6 +123,15 @@ inline void Aggregator::State::record(Cell& cell, const Op& op, Span& span) {
     pending.device_ns += weight * ns;
     cell.device.add_to(bucket, ns, op.weight);
     cell.slot->device.add_to(bucket, ns, op.weight);
+    note_device_time(cell, op);
+  }
+}
+
+inline void Aggregator::State::note_device_time(Cell& cell, const Op& op) {
+  if (cell.timeline) cell.timeline->add(cell.slot_number, bits(op.device_duration_ns), true);
+  if (op.async && op.host_duration_ns >= 0 && cell.launches != nullptr) {
+    // With the time of the call, as the window is.
+    cell.launches->add(op, cell.slot_number);
   }
 }
 
@@ -122,6 +141,20 @@ void Aggregator::State::note_error(Cell& cell, const Op& op, std::int64_t end_ns
   if (series.first_error_ns == kUnknownNs) series.first_error_ns = end_ns;
   series.first_error_ns = std::min(series.first_error_ns, end_ns);
   series.last_error_ns = std::max(series.last_error_ns, end_ns);
+  ErrorTrack* errors = errors_of(op);
+  if (errors == nullptr) return;
+  if (errors->first_ns == kUnknownNs || end_ns < errors->first_ns) errors->first_ns = end_ns;
+  errors->last_ns = std::max(errors->last_ns, end_ns);
+  errors->track.advance(now_slot_);
+  errors->track.at(slot_of(end_ns), [&op](Tally& tally) {
+    tally.count += op.weight;
+    tally.errors += op.weight;
+    tally.bytes += op.weight * op.bytes;
+    if (op.host_duration_ns < 0) return;
+    tally.timed += op.weight;
+    tally.host_ns += op.weight * bits(op.host_duration_ns);
+  });
+  cell.failing = errors;
 }
 
 // Operations come in the order of time, with exceptions: so a cell stays in its slot for many of
@@ -131,8 +164,12 @@ void Aggregator::State::move(Cell& cell, std::uint64_t end_ns) {
   const std::int64_t slot = slot_of(static_cast<std::int64_t>(end_ns));
   cell.slot_number = slot;
   cell.slot_begin_ns = slot < 0 ? Cell::kNoSlot : bits(slot * kSlotNs);
-  cell.series->window.advance(now_slot_);
-  cell.series->window.at(slot, [&cell](SeriesSlot& place) { cell.slot = &place; });
+  Series& series = *cell.series;
+  series.advance(now_slot_);
+  series.first_slot = std::min(series.first_slot, slot);
+  series.last_slot = std::max(series.last_slot, std::min(slot, now_slot_));
+  if (cell.launches != nullptr) cell.launches->window.advance(now_slot_);
+  series.window.at(slot, [&cell](SeriesSlot& place) { cell.slot = &place; });
 }
 
 void Aggregator::State::flush(Cell& cell) {
@@ -145,6 +182,7 @@ void Aggregator::State::flush(Cell& cell) {
     track->advance(now_slot_);
     track->at(slot, [&pending](Tally& tally) { tally.merge(pending); });
   };
+  if (cell.timeline) cell.timeline->add_bytes(pending.bytes, pending.count);
   cell.total.merge(pending);
   cell.slot->tally.merge(pending);
   for (Track* track : {&total_, cell.device_track, cell.pair, cell.comm, cell.rank}) add(track);
@@ -189,7 +227,7 @@ void Aggregator::State::add(const Collective& collective) {
   if (!collective.complete || collective.mismatch || !in_order) return;
   Series& series = series_of(series_key(collective.kind, collective.algorithm, collective.bytes));
   series.ranks = std::max(series.ranks, collective.ranks);
-  series.window.advance(now_slot_);
+  series.advance(now_slot_);
   series.window.at(slot_of(collective.end_ns), [&collective](SeriesSlot& slot) {
     slot.skew.add(bits(collective.skew_ns()), collective.weight);
     // The host knows of an asynchronous one when it was enqueued, not when it was done.
@@ -203,7 +241,7 @@ void Aggregator::State::add_device_times(const Collective& collective) {
   const DeviceSplit split = split_by_device(collective);
   Series& series = series_of(series_key(collective.kind, collective.algorithm, collective.bytes));
   series.ranks = std::max(series.ranks, collective.ranks);
-  series.window.advance(now_slot_);
+  series.advance(now_slot_);
   series.window.at(slot_of(collective.end_ns), [&](SeriesSlot& slot) {
     slot.device_transfer.add(bits(split.transfer_ns), collective.weight);
     slot.device_wait.add(bits(split.wait_ns), collective.weight);

@@ -36,7 +36,14 @@ void Aggregator::State::connect(Cell& cell, const Op& op) {
     if (comm->backend == Backend::unknown) comm->backend = op.backend;
     cell.comm = &comm->track;
   }
-  if (RankTrack* rank = rank_of(op.comm, op.rank)) cell.rank = &rank->track;
+  if (RankTrack* rank = rank_of(op.comm, op.rank)) {
+    cell.rank = &rank->track;
+    cell.launches = &rank->launches;
+  }
+  if (cell.pair != nullptr && timelines_ < 2 * options_.max_pairs) {
+    ++timelines_;
+    cell.timeline = std::make_unique<Timeline>();
+  }
 }
 
 Series& Aggregator::State::series_of(std::uint16_t key) {
@@ -92,6 +99,22 @@ Track* Aggregator::State::device_of(std::uint16_t device) {
   return &row.track;
 }
 
+ErrorTrack* Aggregator::State::errors_of(const Op& op) {
+  const FlatKey key{std::uint64_t{op.rank} | std::uint64_t{op.peer} << 16 |
+                        static_cast<std::uint64_t>(op.kind) << 32 |
+                        static_cast<std::uint64_t>(op.status) << 40,
+                    op.comm};
+  if (ErrorTrack* known = errors_.find(key)) return known;
+  if (errors_.rows.size() >= options_.max_errors) return nullptr;
+  ErrorTrack& row = errors_.create(key);
+  row.status = op.status;
+  row.kind = op.kind;
+  row.comm = op.comm;
+  row.rank = op.rank;
+  row.peer = op.peer;
+  return &row;
+}
+
 CommunicatorStudy* Aggregator::State::study_of(CommTrack& comm, std::uint16_t ranks) {
   if (comm.study) return comm.study.get();
   if (ranks == 0 || studied_ranks_ + ranks > options_.max_ranks) return nullptr;
@@ -103,12 +126,14 @@ CommunicatorStudy* Aggregator::State::study_of(CommTrack& comm, std::uint16_t ra
 std::size_t Aggregator::State::memory_bytes() const {
   std::size_t bytes = sizeof *this + cells_.memory_bytes() + series_.memory_bytes() +
                       comms_.memory_bytes() + ranks_.memory_bytes() + pairs_.memory_bytes() +
-                      devices_.memory_bytes();
+                      devices_.memory_bytes() + errors_.memory_bytes();
   const auto add_cell = [&bytes](const Cell& cell) {
     bytes += cell.host.memory_bytes() + cell.device.memory_bytes();
+    if (cell.timeline) bytes += cell.timeline->memory_bytes();
   };
   const auto add_slot = [&bytes](const SeriesSlot& slot) { bytes += slot.memory_bytes(); };
   const auto add_series = [&](const Series& series) {
+    bytes += series.history.memory_bytes();
     for (std::size_t ring = 0; ring < kWindows; ++ring) series.window.for_ring(ring, add_slot);
   };
   for (const Cell& cell : cells_.rows) add_cell(cell);
@@ -127,13 +152,16 @@ std::size_t Aggregator::State::memory_bytes() const {
 
 std::size_t Aggregator::memory_bound_bytes(const Options& options) {
   using SeriesWindow = SlidingWindow<SeriesSlot>;
-  constexpr std::size_t kHistograms = 4 * (SeriesWindow::kFine + 2 * SeriesWindow::kCoarse + 1);
+  constexpr std::size_t kHistograms = 6 * (SeriesWindow::kFine + 2 * SeriesWindow::kCoarse + 1);
   const auto rows = [](std::size_t count, std::size_t bytes) {
     return count * bytes + FlatIndex::memory_bound_bytes(count);
   };
   return sizeof(State) + rows(options.max_cells + 1, sizeof(Cell) + 2 * sizeof(Histogram)) +
-         rows(options.max_series + 1, sizeof(Series) + kHistograms * sizeof(Histogram)) +
+         rows(options.max_series + 1, sizeof(Series) + kHistograms * sizeof(Histogram) +
+                                          History::memory_bound_bytes(192, 64)) +
          rows(options.max_pairs, sizeof(PairTrack)) +
+         2 * options.max_pairs * Timeline::memory_bound_bytes() +
+         rows(options.max_errors, sizeof(ErrorTrack)) +
          rows(options.max_devices, sizeof(DeviceTrack)) +
          rows(options.max_communicators, sizeof(CommTrack) + sizeof(CommunicatorStudy)) +
          rows(options.max_ranks, sizeof(RankTrack)) +

@@ -50,6 +50,12 @@ double bandwidth(const Counts& counts, double p50_ns) {
   return algbw(static_cast<double>(counts.bytes) / static_cast<double>(counts.count), p50_ns);
 }
 
+Clock clock_of(HistorySource source) {
+  if (source == HistorySource::none) return Clock::none;
+  const bool device = source == HistorySource::device || source == HistorySource::device_transfer;
+  return device ? Clock::device : Clock::host;
+}
+
 void fill_stats(OperationStats& stats, const SeriesSlot& sum, const Series& series,
                 std::int64_t span_ns) {
   fill(stats, sum.tally, span_ns);
@@ -90,6 +96,7 @@ std::shared_ptr<const Aggregates> Aggregator::State::snapshot(std::int64_t now_n
   fill_pairs(*out);
   fill_communicators(*out);
   fill_ranks(*out);
+  fill_errors(*out);
   return out;
 }
 
@@ -134,7 +141,17 @@ void Aggregator::State::fill_operations(Aggregates& out) {
     row.ranks = series.ranks;
     row.first_error_ns = series.first_error_ns;
     row.last_error_ns = series.last_error_ns;
-    series.window.advance(now_slot_);
+    series.advance(now_slot_);
+    if (series.last_slot >= 0 && series.first_slot >= 0 && series.first_slot != INT64_MAX) {
+      row.first_ns = series.first_slot * kSlotNs;
+      row.last_ns = (series.last_slot + 1) * kSlotNs;
+    }
+    series.choose_source();
+    row.history_clock = clock_of(series.source);
+    row.pure = series.source >= HistorySource::device_transfer ||
+               (!is_collective(row.kind) && series.source != HistorySource::none);
+    row.history = series.recent_history();
+    row.long_history = series.history.coarse();
     SeriesSlot sum;
     for (std::size_t window = 0; window < kWindows; ++window) {
       series.window.for_ring(window, [&sum](const SeriesSlot& slot) { sum.merge(slot); });
@@ -165,6 +182,13 @@ void Aggregator::State::fill_cells(Aggregates& out) {
     row.async = mostly_async(cell.total);
     row.host = distribution(cell.host);
     row.device_time = distribution(cell.device);
+    if (cell.timeline) {
+      row.history = cell.timeline->fine();
+      row.long_history = cell.timeline->coarse();
+      row.history_clock = row.history.empty()          ? Clock::none
+                          : cell.timeline->on_device() ? Clock::device
+                                                       : Clock::host;
+    }
     if (cell.other) return;
     row.device = cell.device_id();
     row.rank = cell.rank_id();
@@ -276,8 +300,37 @@ void Aggregator::State::fill_ranks(Aggregates& out) {
     PerWindow<Traffic> traffic;
     fill_traffic(traffic, rank.track);
     set_traffic(row.windows, traffic);
+    fill_launches(row.launches, rank.launches);
   }
   std::sort(out.ranks.begin(), out.ranks.end(), by_key);
+}
+
+void Aggregator::State::fill_launches(PerWindow<LaunchStats>& windows,
+                                      LaunchTrack& launches) const {
+  if (launches.device_end_ns < 0) return;
+  launches.window.advance(now_slot_);
+  LaunchTally sum;
+  for (std::size_t window = 0; window < kWindows; ++window) {
+    launches.window.for_ring(window, [&sum](const LaunchTally& tally) { sum.merge(tally); });
+    windows[window] = {sum.count, static_cast<double>(sum.busy_ns),
+                       static_cast<double>(sum.idle_ns), static_cast<double>(sum.launch_ns),
+                       static_cast<double>(sum.enqueue_ns)};
+  }
+}
+
+void Aggregator::State::fill_errors(Aggregates& out) {
+  for (ErrorTrack& errors : errors_.rows) {
+    ErrorRow& row = out.errors.emplace_back();
+    row.status = errors.status;
+    row.kind = errors.kind;
+    row.comm = errors.comm;
+    row.rank = errors.rank;
+    row.peer = errors.peer;
+    row.first_ns = errors.first_ns;
+    row.last_ns = errors.last_ns;
+    row.recovered = errors.recovered;
+    fill_traffic(row.windows, errors.track);
+  }
 }
 
 }  // namespace peerscope

@@ -27,6 +27,7 @@ struct RankTrack {
   std::uint64_t comm = 0;
   std::uint16_t rank = kNoRank;
   Track track;
+  LaunchTrack launches;
 };
 
 struct CommTrack {
@@ -77,6 +78,7 @@ class Aggregator::State {
   static void release_held(Cell& cell);
   void add_device_times(const Collective& collective);
   void note_error(Cell& cell, const Op& op, std::int64_t end_ns);
+  static void note_device_time(Cell& cell, const Op& op);
   void move(Cell& cell, std::uint64_t end_ns);
   void flush(Cell& cell);
   void flush_all();
@@ -90,6 +92,7 @@ class Aggregator::State {
   RankTrack* rank_of(std::uint64_t comm, std::uint16_t rank);
   Track* pair_side(std::uint64_t comm, const Direction& direction);
   Track* device_of(std::uint16_t device);
+  ErrorTrack* errors_of(const Op& op);
   CommunicatorStudy* study_of(CommTrack& comm, std::uint16_t ranks);
 
   // aggregate_rows.cpp: per snapshot
@@ -101,6 +104,8 @@ class Aggregator::State {
   void fill_communicators(Aggregates& out);
   void fill_studied(CommunicatorRow& row, CommunicatorStudy& study, Aggregates& out);
   void fill_ranks(Aggregates& out);
+  void fill_launches(PerWindow<LaunchStats>& windows, LaunchTrack& launches) const;
+  void fill_errors(Aggregates& out);
   void fill_traffic(PerWindow<Traffic>& windows, Track& track) const;
   [[nodiscard]] std::int64_t span_ns(std::size_t window) const;
 
@@ -121,6 +126,8 @@ class Aggregator::State {
   Table<RankTrack> ranks_;
   Table<PairTrack> pairs_;
   Table<DeviceTrack> devices_;
+  Table<ErrorTrack> errors_;
+  std::size_t timelines_ = 0;
   Track total_;
   std::size_t studied_ranks_ = 0;
 };

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "analyze/history_point.hpp"
 #include "model/collective.hpp"
 #include "model/op.hpp"
 
@@ -102,7 +103,15 @@ struct OperationRow {
   bool other = false;           // holds whatever found no row of its own (Options::max_series)
   std::uint16_t ranks = 0;      // of the largest communicator seen
   std::int64_t first_error_ns = kUnknownNs, last_error_ns = kUnknownNs;
+  // Of its operations' ends (0.125 s granularity).
+  std::int64_t first_ns = kUnknownNs, last_ns = kUnknownNs;
   PerWindow<OperationStats> windows;
+  // Median times of the past, by one clock throughout: of collectives without what ranks waited for each other, where
+  // that is known (`pure`).
+  Clock history_clock = Clock::none;
+  bool pure = false;
+  std::vector<HistoryPoint> history;       // of 0.125 s, at most the last 24 s
+  std::vector<HistoryPoint> long_history;  // since start, in longer stretches
 };
 
 // The full key; since start.
@@ -115,6 +124,9 @@ struct CellRow : Counts {
   std::uint64_t comm = 0;
   bool async = false;  // most of its operations returned before the device was done
   Distribution host, device_time;
+  // Between two ranks only: as OperationRow's, at most the last 16 s.
+  Clock history_clock = Clock::none;
+  std::vector<HistoryPoint> history, long_history;
 };
 
 struct DeviceRow {
@@ -150,6 +162,14 @@ struct CommunicatorStats : Traffic {
   }
 };
 
+// A joined collective in which ranks disagreed.
+struct Disagreement {
+  std::int64_t at_ns = kUnknownNs;  // the last arrival; kUnknownNs: there was none
+  std::uint64_t sequence = 0, bytes = 0, odd_bytes = 0;
+  Kind kind = Kind::other, odd_kind = Kind::other;
+  std::uint16_t odd_rank = kNoRank;  // kNoRank: no rank is alone against a majority
+};
+
 struct CommunicatorRow {
   std::uint64_t id = 0;  // 0: operations without a communicator
   std::uint16_t ranks = 0;
@@ -158,11 +178,14 @@ struct CommunicatorRow {
   std::uint64_t dominant_collectives = 0;
   PerWindow<CommunicatorStats> windows;
   CommunicatorStats recent;  // see RankRow::recent
+  Disagreement first_mismatch, last_mismatch;
 };
 
 struct RankStats : Traffic {
   std::uint64_t collectives = 0;  // joined and complete
   std::uint64_t last = 0;         // times it alone was the last to arrive
+  std::uint64_t odd = 0;          // times it alone called another kind or size than the others
+  std::uint64_t missing = 0;      // collectives given up in which it was not seen
   // Its arrival minus the median arrival of the other ranks, host clock; negative: early. From
   // `lateness_samples` collectives.
   std::uint64_t lateness_samples = 0;
@@ -176,6 +199,14 @@ struct RankStats : Traffic {
   }
 };
 
+// Asynchronous operations whose host and device intervals are both known.
+struct LaunchStats {
+  std::uint64_t count = 0;
+  double busy_device_ns = 0, idle_device_ns = 0;  // of the device: in them, and between two of them
+  double launch_idle_ns = 0;   // of the idle time: while the host was enqueueing the next
+  double enqueue_host_ns = 0;  // all enqueues together
+};
+
 struct RankRow {
   std::uint64_t comm = 0;
   std::uint16_t rank = kNoRank;
@@ -186,6 +217,18 @@ struct RankRow {
   // Where its lateness rose to what it is in `recent` (0.125 s granularity); kUnknownNs if it is
   // not late.
   std::int64_t late_since_ns = kUnknownNs;
+  PerWindow<LaunchStats> launches;
+};
+
+// Operations of one rank that ended with one status other than ok.
+struct ErrorRow {
+  OpStatus status = OpStatus::error;
+  Kind kind = Kind::other;
+  std::uint64_t comm = 0;
+  std::uint16_t rank = kNoRank, peer = kNoPeer;
+  std::int64_t first_ns = kUnknownNs, last_ns = kUnknownNs;
+  std::uint64_t recovered = 0;  // times the next operation of the same key ended well
+  PerWindow<Traffic> windows;   // count: of failed ones
 };
 
 struct Aggregates {
@@ -197,6 +240,7 @@ struct Aggregates {
   std::vector<PairRow> pairs;
   std::vector<CommunicatorRow> communicators;
   std::vector<RankRow> ranks;  // by communicator, then rank
+  std::vector<ErrorRow> errors;
 };
 
 }  // namespace peerscope

@@ -5,10 +5,14 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "analyze/flat_index.hpp"
 #include "analyze/histogram.hpp"
+#include "analyze/history.hpp"
+#include "analyze/launch.hpp"
 #include "analyze/tally.hpp"
+#include "analyze/timeline.hpp"
 #include "model/op.hpp"
 #include "model/size_class.hpp"
 
@@ -67,12 +71,36 @@ struct SeriesSlot {
   }
 };
 
+// What a series' history is of: the best that is known, and only one of them.
+enum class HistorySource : std::uint8_t { none, host, device, device_transfer, transfer };
+
 struct Series {
   std::uint16_t key = 0;
   bool other = false;
   std::uint16_t ranks = 0;
   std::int64_t first_error_ns = kUnknownNs, last_error_ns = kUnknownNs;
+  std::int64_t first_slot = INT64_MAX, last_slot = INT64_MIN;
   SlidingWindow<SeriesSlot> window;
+  HistorySource source = HistorySource::none;
+  History history;
+
+  // Moves the window; what leaves its first ring becomes history. series_history.cpp
+  void advance(std::int64_t slot);
+  // History, and what is still in the window's first ring.
+  [[nodiscard]] std::vector<HistoryPoint> recent_history() const;
+  // Looks for a better source in what is still in the first ring.
+  void choose_source();
+};
+
+// Failed operations of one status, kind, communicator, rank and peer.
+struct ErrorTrack {
+  OpStatus status = OpStatus::error;
+  Kind kind = Kind::other;
+  std::uint64_t comm = 0;
+  std::uint16_t rank = kNoRank, peer = kNoPeer;
+  std::int64_t first_ns = kUnknownNs, last_ns = kUnknownNs;
+  std::uint64_t recovered = 0;
+  Track track;
 };
 
 struct Cell {
@@ -82,8 +110,9 @@ struct Cell {
   SeriesSlot* slot = nullptr;
   std::int64_t slot_number = 0;
   FlatKey key;
-  Cell* next = nullptr;  // which followed it the last time: programs repeat themselves
-  Tally pending;         // since the slot began, without what is held
+  Cell* next = nullptr;           // which followed it the last time: programs repeat themselves
+  ErrorTrack* failing = nullptr;  // its last operation failed so
+  Tally pending;                  // since the slot began, without what is held
   // Host times that wait to be added to both histograms at once.
   static constexpr std::uint32_t kHeld = 16;
   std::uint32_t held = 0;
@@ -91,13 +120,16 @@ struct Cell {
   LazyHistogram host, device;
 
   bool other = false;
-  Tally total;  // without pending
+  bool async = false;  // it had an asynchronous operation: host times are enqueues
+  Tally total;         // without pending
   // Where it is counted. Null: it has no row there, or there was no room for one.
   Series* series = nullptr;
   Track* device_track = nullptr;
   Track* pair = nullptr;
   Track* comm = nullptr;
   Track* rank = nullptr;
+  LaunchTrack* launches = nullptr;
+  std::unique_ptr<Timeline> timeline;  // of cells between two ranks
 
   static constexpr std::uint64_t kNoSlot = std::uint64_t{1} << 63;
 

@@ -21,12 +21,39 @@ void CommunicatorStudy::add(const Collective& collective, std::int64_t now_slot)
 template <class Place>
 void CommunicatorStudy::add_arrivals(Place& place, const Collective& collective) {
   if (collective.mismatch) {
-    place.mismatched += collective.weight;
+    add_mismatch(place, collective);
   } else if (!collective.complete) {
-    place.incomplete += collective.weight;  // the missing rank may be the late one: no figures
+    add_incomplete(place, collective);
   } else {
     place.complete += collective.weight;
     add_joined(place, collective);
+  }
+}
+
+template <class Place>
+void CommunicatorStudy::add_mismatch(Place& place, const Collective& collective) {
+  place.mismatched += collective.weight;
+  if (place.ranks.empty()) place.ranks.resize(ranks_);
+  if (collective.odd_rank < ranks_) place.ranks[collective.odd_rank].odd += collective.weight;
+  const Disagreement now{collective.last_ns,   collective.sequence, collective.bytes,
+                         collective.odd_bytes, collective.kind,     collective.odd_kind,
+                         collective.odd_rank};
+  if (first_mismatch_.at_ns == kUnknownNs || now.at_ns < first_mismatch_.at_ns)
+    first_mismatch_ = now;
+  if (now.at_ns >= last_mismatch_.at_ns) last_mismatch_ = now;
+}
+
+// The missing rank may be the late one: no figures but who it was.
+template <class Place>
+void CommunicatorStudy::add_incomplete(Place& place, const Collective& collective) {
+  place.incomplete += collective.weight;
+  if (place.ranks.empty()) place.ranks.resize(ranks_);
+  came_.assign(ranks_, 0);
+  for (const Arrival& arrival : collective.arrivals) {
+    if (arrival.rank < ranks_) came_[arrival.rank] = 1;
+  }
+  for (std::size_t rank = 0; rank < ranks_; ++rank) {
+    if (came_[rank] == 0) place.ranks[rank].missing += collective.weight;
   }
 }
 

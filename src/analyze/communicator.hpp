@@ -20,7 +20,11 @@ struct RankSums {
   std::uint64_t waited_for_ns = 0;  // what the others waited then
   std::uint64_t wait_ns = 0;        // what it waited
   std::uint64_t communication_ns = 0;
+  std::uint64_t odd = 0;      // times it alone called another kind or size
+  std::uint64_t missing = 0;  // collectives given up in which it was not seen
   void merge(const RankSums& other) {
+    odd += other.odd;
+    missing += other.missing;
     last += other.last;
     waited_for_ns += other.waited_for_ns;
     wait_ns += other.wait_ns;
@@ -105,6 +109,10 @@ class CommunicatorStudy {
   template <class Place>
   void add_arrivals(Place& place, const Collective& collective);
   template <class Place>
+  void add_mismatch(Place& place, const Collective& collective);
+  template <class Place>
+  void add_incomplete(Place& place, const Collective& collective);
+  template <class Place>
   void add_joined(Place& place, const Collective& collective);
   void advance(std::int64_t now_slot);
   void remember(std::int64_t slot, const Slot& leaving);
@@ -121,6 +129,8 @@ class CommunicatorStudy {
   Slots window_;
   std::vector<Past> past_;
   std::array<std::int64_t, kHistory> past_slots_{};
+  Disagreement first_mismatch_, last_mismatch_;
+  std::vector<char> came_;            // scratch: who is in the collective at hand
   std::vector<std::int64_t> sorted_;  // scratch: arrivals of the collective at hand
   std::array<std::uint64_t, 32> kind_ns_{};
   std::array<std::uint64_t, 32> kind_count_{};

@@ -49,6 +49,8 @@ template <class RankTotals>
 void fill_rank(RankStats& stats, RankTotals& totals, const CommunicatorStats& all) {
   stats.collectives = all.complete;
   stats.last = totals.last;
+  stats.odd = totals.odd;
+  stats.missing = totals.missing;
   stats.lateness_samples = totals.lateness.size();
   stats.lateness_p25_ns = totals.lateness.quantile(0.25);
   stats.lateness_p50_ns = totals.lateness.quantile(0.50);
@@ -82,6 +84,8 @@ void CommunicatorStudy::fill(CommunicatorRow& row, std::span<RankRow> rows, std:
     rows[i].recent.span_ns = row.recent.span_ns;
     rows[i].late_since_ns = late_since(static_cast<std::uint16_t>(i), rows[i].recent);
   }
+  row.first_mismatch = first_mismatch_;
+  row.last_mismatch = last_mismatch_;
   const auto most = std::max_element(kind_ns_.begin(), kind_ns_.end());
   row.dominant = *most > 0 ? static_cast<Kind>(most - kind_ns_.begin()) : Kind::other;
   row.dominant_collectives = kind_count_[static_cast<std::size_t>(most - kind_ns_.begin())];

@@ -97,6 +97,23 @@ class Histogram {
     return static_cast<double>(max_);
   }
 
+  // The median, as if values lay evenly within its bucket: for trends, where the steps from middle to middle would be
+  // taken for changes.
+  [[nodiscard]] double smooth_median() const {
+    std::uint64_t total = 0, below = 0;
+    for (const std::uint32_t n : buckets_) total += n;
+    if (total == 0) return 0.0;
+    std::size_t at = 0;
+    while (2 * (below + buckets_[at]) < total) below += buckets_[at++];
+    if (at + 1 >= kBuckets) return static_cast<double>(max_);
+    const double inside = (static_cast<double>(total) / 2.0 - static_cast<double>(below)) /
+                          std::max(1.0, static_cast<double>(buckets_[at]));
+    const std::size_t shift = at < 16 ? 0 : (at >> 3) - 1;
+    const double low = static_cast<double>((at - (shift << 3)) << shift);
+    const double value = low + inside * static_cast<double>(std::uint64_t{1} << shift);
+    return std::clamp(value, static_cast<double>(min_), static_cast<double>(max_));
+  }
+
   [[nodiscard]] std::uint64_t count() const { return count_; }
   [[nodiscard]] std::uint64_t sum() const { return sum_; }
   [[nodiscard]] std::uint64_t min() const { return count_ > 0 ? min_ : 0; }

@@ -14,8 +14,6 @@
 
 namespace peerscope {
 
-inline constexpr std::int64_t kSlotNs = 125'000'000;
-
 // The number of the slot that holds time `ns`; times before 0 can only be wrong and count as older
 // than everything.
 constexpr std::int64_t slot_of(std::int64_t ns) { return ns < 0 ? INT64_MIN / 2 : ns / kSlotNs; }

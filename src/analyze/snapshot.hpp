@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ struct ProcessView {
   std::string path;
   std::int64_t created_ns = kUnknownNs, created_real_ns = 0;
   std::int64_t last_sign_ns = kUnknownNs;
+  bool stopped = false;  // live, and the kernel does not let it run: SIGSTOP, a debugger
 };
 
 struct CommView {
@@ -55,6 +57,8 @@ struct MetricView {
   double value = 0.0;                     // counter: total; gauge: latest; histogram: mean
   std::uint64_t count = 0;                // histogram: samples
   double p50 = kUnknown, p99 = kUnknown;  // histogram only
+  std::optional<int>
+      rank;  // of a gauge that each rank has for itself ("pool.*"); else of all processes
 };
 
 // Where operations spend their time inside (level comprehensive), host clock.

@@ -76,6 +76,10 @@ void Args::text(const char* names, std::string& out, const char* help) {
   impl_->app.add_option(names, out, help);
 }
 
+void Args::texts(const char* names, std::vector<std::string>& out, const char* help) {
+  impl_->app.add_option(names, out, help)->allow_extra_args(false);
+}
+
 void Args::choice(const char* names, std::string& out, const std::vector<std::string>& allowed,
                   const char* help) {
   impl_->app.add_option(names, out, help)->check(CLI::IsMember(allowed))->capture_default_str();

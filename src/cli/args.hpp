@@ -28,6 +28,7 @@ class Args {
 
   void flag(const char* names, bool& out, const char* help);
   void text(const char* names, std::string& out, const char* help);
+  void texts(const char* names, std::vector<std::string>& out, const char* help);  // repeatable
   void choice(const char* names, std::string& out, const std::vector<std::string>& allowed,
               const char* help);
   void integer(const char* names, int& out, int least, int most, const char* help);

@@ -28,6 +28,7 @@ extern const Command kDevicesCommand;
 extern const Command kRasCommand;
 extern const Command kLevelCommand;
 extern const Command kVerifyCommand;
+extern const Command kSimulateCommand;
 extern const Command kConfigCommands[];
 extern const int kConfigCommandCount;
 extern const Command kBenchRecordCommand;

@@ -25,7 +25,7 @@ std::vector<const Command*> all_commands() {
       &kBenchRecordCommand,   &kBenchDeliveryCommand, &kBenchOverheadCommand,
       &kBenchCompareCommand,  &kBenchP2pCommand,      &kBenchOverlapCommand,
       &kBenchScaleCommand,    &kBenchDtypeCommand,    &kBenchSuiteCommand,
-      &kBenchTuneCommand,     &kVerifyCommand,        &kBenchMonitorCommand};
+      &kBenchTuneCommand,     &kVerifyCommand,        &kSimulateCommand,      &kBenchMonitorCommand};
   for (int i = 0; i < kBenchCollectiveCommandCount; ++i)
     commands.push_back(&kBenchCollectiveCommands[i]);
   for (int i = 0; i < kConfigCommandCount; ++i) commands.push_back(&kConfigCommands[i]);

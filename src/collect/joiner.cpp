@@ -77,7 +77,8 @@ inline void Joiner::start(Slot& slot, const Op& op) {
                      .async = op.async,
                      .device = op.device_only,
                      .arrivals = {}};
-  slot.arrived = 0;
+  slot.arrived = slot.differing = 0;
+  slot.differ_alike = true;
 }
 
 inline void Joiner::put(Comm& comm, Slot& slot, Arrival* arrivals, const Op& op) {
@@ -94,8 +95,33 @@ inline void Joiner::put(Comm& comm, Slot& slot, Arrival* arrivals, const Op& op)
     c.last_rank = op.rank;
   }
   c.end_ns = std::max(c.end_ns, end_ns);
-  c.mismatch = c.mismatch || op.kind != c.kind || op.bytes != c.bytes;
+  if (op.kind != c.kind || op.bytes != c.bytes) [[unlikely]]
+    note_difference(slot, op);
   if (slot.arrived == comm.places) deliver(comm, slot);
+}
+
+void Joiner::note_difference(Slot& slot, const Op& op) {
+  Collective& c = slot.collective;
+  if (slot.differing > 0 && (c.odd_kind != op.kind || c.odd_bytes != op.bytes))
+    slot.differ_alike = false;
+  c.mismatch = true;
+  c.odd_rank = op.rank;
+  c.odd_kind = op.kind;
+  c.odd_bytes = op.bytes;
+  ++slot.differing;
+}
+
+// One against all: who differs from the first, or the first from all others. Then the collective is what the others call it.
+void Joiner::find_odd(Slot& slot, const Arrival* arrivals) {
+  Collective& c = slot.collective;
+  if (slot.arrived >= 3 && slot.differing == 1) return;
+  if (slot.arrived >= 3 && slot.differing + 1 == slot.arrived && slot.differ_alike) {
+    std::swap(c.kind, c.odd_kind);
+    std::swap(c.bytes, c.odd_bytes);
+    c.odd_rank = arrivals[0].rank;
+    return;
+  }
+  c.odd_rank = kNoRank;
 }
 
 void Joiner::deliver(Comm& comm, Slot& slot) {
@@ -107,6 +133,8 @@ void Joiner::deliver(Comm& comm, Slot& slot) {
     comm.any_complete = true;
   }
   slot.collective.arrivals = {arrivals, slot.arrived};
+  if (slot.differing > 0) [[unlikely]]
+    find_odd(slot, arrivals);
   // A part of the ranks' device times says nothing of the whole: others may not have been sampled.
   if (slot.collective.complete || !slot.collective.device) sink_.on_collective(slot.collective);
   slot.arrived = 0;

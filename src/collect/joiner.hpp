@@ -50,6 +50,9 @@ class Joiner {
   struct Slot {
     Collective collective;
     std::uint16_t arrived = 0;  // 0: free
+    std::uint16_t differing =
+        0;  // from the first in kind or bytes; the collective's odd_* are of the last of them
+    bool differ_alike = true;  // all that differ say the same
   };
   struct Comm {
     std::uint32_t ranks = 0;
@@ -71,6 +74,8 @@ class Joiner {
   Comm* find_comm(const Op& op, std::uint64_t id);
   void start(Slot& slot, const Op& op);
   void put(Comm& comm, Slot& slot, Arrival* arrivals, const Op& op);
+  static void note_difference(Slot& slot, const Op& op);
+  static void find_odd(Slot& slot, const Arrival* arrivals);
   void deliver(Comm& comm, Slot& slot);
 
   CollectiveSink& sink_;

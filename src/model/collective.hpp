@@ -32,6 +32,10 @@ struct Collective {
   Backend backend = Backend::unknown;
   bool complete = false;  // all ranks are in `arrivals`
   bool mismatch = false;  // ranks disagree about kind or bytes
+  // Of a mismatch in which one rank is alone against all others that came (at least two): what it says.
+  std::uint16_t odd_rank = kNoRank;
+  Kind odd_kind = Kind::other;
+  std::uint64_t odd_bytes = 0;
   bool async = false;     // the ranks enqueue it: a departure is the enqueue's end
   bool device = false;    // arrivals and departures are the kernels', by the devices' clocks
   std::span<const Arrival> arrivals;

@@ -173,6 +173,17 @@ void record_finished(Recorder& recorder, const pscope_op& op, std::uint64_t begi
                   duration_between(begin_ticks & kBeginMask, now & kBeginMask), now);
 }
 
+void record_timed(Recorder& recorder, const pscope_op& op, std::uint64_t begin_ticks,
+                  std::uint64_t duration_ticks, int status) {
+  const std::uint32_t level = __atomic_load_n(recorder.pub.level, __ATOMIC_RELAXED);
+  Writer* writer = enter_for(recorder, op, level);
+  if (writer == nullptr) return;
+  if (status != PSCOPE_STATUS_OK) count_error(*writer, op.kind);
+  const std::uint64_t status_bits = static_cast<std::uint64_t>(status & 31) << kStatusShift;
+  const std::uint64_t duration = duration_between(0, duration_ticks & kBeginMask) | status_bits;
+  write_and_leave(*writer, op, level, begin_ticks, duration, ticks_now(recorder.clock));
+}
+
 void record_called(Recorder& recorder, const pscope_op& op, std::uint64_t now_ticks) {
   const std::uint32_t level = __atomic_load_n(recorder.pub.level, __ATOMIC_RELAXED);
   Writer* writer = enter_for(recorder, op, level);

@@ -9,6 +9,10 @@ namespace peerscope {
 // the communicator's own count; level basic samples by it. Never in flight; `op.call_site` is not looked at.
 void record_finished(Recorder& recorder, const pscope_op& op, std::uint64_t begin_ticks);
 
+// Records an operation that began and lasted as said, and ended with `status` (a pscope_status).
+void record_timed(Recorder& recorder, const pscope_op& op, std::uint64_t begin_ticks,
+                  std::uint64_t duration_ticks, int status);
+
 // Records an operation that begins now, and of whose end on the host nobody will hear.
 void record_called(Recorder& recorder, const pscope_op& op, std::uint64_t now_ticks);
 
