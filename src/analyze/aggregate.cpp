@@ -128,8 +128,7 @@ inline void Aggregator::State::record(Cell& cell, const Op& op, Span& span) {
 }
 
 inline void Aggregator::State::note_device_time(Cell& cell, const Op& op) {
-  if (cell.timeline)
-    cell.timeline->add(cell.slot_number, bits(op.device_duration_ns), true);
+  if (cell.timeline) cell.timeline->add(cell.slot_number, bits(op.device_duration_ns), true);
   if (op.async && op.host_duration_ns >= 0 && cell.launches != nullptr) {
     // With the time of the call, as the window is.
     cell.launches->add(op, cell.slot_number);

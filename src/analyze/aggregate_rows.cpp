@@ -185,7 +185,7 @@ void Aggregator::State::fill_cells(Aggregates& out) {
     if (cell.timeline) {
       row.history = cell.timeline->fine();
       row.long_history = cell.timeline->coarse();
-      row.history_clock = row.history.empty()            ? Clock::none
+      row.history_clock = row.history.empty()          ? Clock::none
                           : cell.timeline->on_device() ? Clock::device
                                                        : Clock::host;
     }

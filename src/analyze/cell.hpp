@@ -110,9 +110,9 @@ struct Cell {
   SeriesSlot* slot = nullptr;
   std::int64_t slot_number = 0;
   FlatKey key;
-  Cell* next = nullptr;  // which followed it the last time: programs repeat themselves
+  Cell* next = nullptr;           // which followed it the last time: programs repeat themselves
   ErrorTrack* failing = nullptr;  // its last operation failed so
-  Tally pending;         // since the slot began, without what is held
+  Tally pending;                  // since the slot began, without what is held
   // Host times that wait to be added to both histograms at once.
   static constexpr std::uint32_t kHeld = 16;
   std::uint32_t held = 0;

@@ -35,8 +35,7 @@ class History {
   [[nodiscard]] std::vector<HistoryPoint> fine() const {
     std::vector<HistoryPoint> out;
     out.reserve(fine_.size());
-    for (std::size_t i = 0; i < fine_.size(); ++i)
-      out.push_back(fine_[(next_ + i) % fine_.size()]);
+    for (std::size_t i = 0; i < fine_.size(); ++i) out.push_back(fine_[(next_ + i) % fine_.size()]);
     return out;
   }
   [[nodiscard]] const std::vector<HistoryPoint>& coarse() const { return coarse_; }

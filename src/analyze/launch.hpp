@@ -39,10 +39,9 @@ struct LaunchTrack {
     if (device_end_ns >= 0 && begin_ns > device_end_ns) {
       one.idle_ns = static_cast<std::uint64_t>(begin_ns - device_end_ns);
       const std::int64_t from_ns = std::max(device_end_ns, op.begin_ns);
-      const std::int64_t to_ns =
-          op.host_duration_ns > begin_ns - std::min(op.begin_ns, begin_ns)
-              ? begin_ns
-              : op.begin_ns + op.host_duration_ns;
+      const std::int64_t to_ns = op.host_duration_ns > begin_ns - std::min(op.begin_ns, begin_ns)
+                                     ? begin_ns
+                                     : op.begin_ns + op.host_duration_ns;
       if (to_ns > from_ns) one.launch_ns = static_cast<std::uint64_t>(to_ns - from_ns);
     }
     device_end_ns = std::max(device_end_ns, end_ns);

@@ -50,6 +50,23 @@ void add_device(const DeviceReading& reading, double seconds, DeviceSummary& sum
   sum.links = std::max(sum.links, static_cast<unsigned>(reading.links.size()));
 }
 
+std::optional<double> both_ways(const Rate& rate) {
+  if (!rate.tx && !rate.rx) return std::nullopt;
+  return rate.tx.value_or(0) + rate.rx.value_or(0);
+}
+
+void add_moment(const DeviceReading& reading, std::int64_t at_ns, DeviceSummary& sum) {
+  if (!reading.trouble.empty()) return;
+  DeviceMoment moment;
+  moment.at_ns = at_ns;
+  moment.nvlink_bytes_per_s = both_ways(reading.nvlink);
+  moment.pcie_bytes_per_s = both_ways(reading.pcie.rate);
+  for (const auto& [name, count] : sum.errors_risen) moment.errors += count;
+  moment.links_active = active_links(reading);
+  if (sum.history.size() >= MachineTally::kMostMoments) sum.history.erase(sum.history.begin());
+  sum.history.push_back(moment);
+}
+
 DeviceSummary begin_device(const DeviceReading& reading) {
   DeviceSummary sum;
   sum.index = reading.index;
@@ -116,6 +133,7 @@ void MachineTally::add(const MachineReading& reading) {
   for (std::size_t i = 0; i < std::min(reading.devices.size(), summary_.devices.size()); ++i) {
     add_device(reading.devices[i], seconds, summary_.devices[i]);
     summary_.devices[i].errors_risen = errors_risen(first_->devices[i], reading.devices[i]);
+    add_moment(reading.devices[i], reading.at_ns, summary_.devices[i]);
   }
   for (const XidEvent& xid : reading.xids) {
     if (summary_.xids.size() < kMostXids) summary_.xids.push_back(xid);
@@ -138,14 +156,20 @@ void MachineTally::judge(const MachineReading& reading) {
       return same(finding, seen.finding);
     });
     seen.in_a_row = found == now.end() ? 0 : seen.in_a_row + 1;
-    if (found != now.end()) seen.finding = *found;
+    if (found != now.end()) {
+      const std::int64_t since_ns = seen.finding.since_ns;
+      seen.finding = *found;
+      seen.finding.since_ns = since_ns;
+    }
     seen.sure = seen.sure || seen.in_a_row >= 2;
   }
   for (const Finding& finding : now) {
     const bool known = std::any_of(seen_.begin(), seen_.end(),
                                    [&](const Seen& seen) { return same(finding, seen.finding); });
     // A link that was idle takes a moment to come to its generation: one look is no proof.
-    if (!known) seen_.push_back({finding, 1, finding.kind != "pcie_generation"});
+    if (known) continue;
+    seen_.push_back({finding, 1, finding.kind != "pcie_generation"});
+    if (summary_.readings > 1) seen_.back().finding.since_ns = reading.at_ns;
   }
   summary_.findings.clear();
   for (const Seen& seen : seen_) {

@@ -20,6 +20,15 @@ struct RateSummary {
   }
 };
 
+// What one reading said of one device.
+struct DeviceMoment {
+  std::int64_t at_ns = 0;
+  std::optional<double> nvlink_bytes_per_s,
+      pcie_bytes_per_s;      // both directions, since the reading before
+  std::uint64_t errors = 0;  // that cost something, since the first reading
+  unsigned links_active = 0;
+};
+
 struct DeviceSummary {
   int index = 0;
   std::string name, uuid, pci_bus_id, trouble;
@@ -32,6 +41,7 @@ struct DeviceSummary {
   std::optional<double> power_w_max;
   std::optional<unsigned> temperature_c_max;
   std::vector<std::pair<std::string, std::uint64_t>> errors_risen;  // "nvlink_replay": by how much
+  std::vector<DeviceMoment> history;  // the last MachineTally::kMostMoments, the oldest first
 };
 
 struct PathSummary {  // one direction
@@ -54,7 +64,7 @@ struct MachineSummary {
 // Adds readings up, one after the other.
 class MachineTally {
  public:
-  static constexpr std::size_t kMostXids = 64;
+  static constexpr std::size_t kMostXids = 64, kMostMoments = 128;
 
   void add(const MachineReading& reading);
   [[nodiscard]] const MachineSummary& summary() const { return summary_; }

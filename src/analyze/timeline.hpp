@@ -61,8 +61,7 @@ class Timeline {
     // Of two values the mean: the larger one alone would make a slow slot of one slow operation.
     if (sample_.size() % 2 == 0)
       median = (median + static_cast<float>(*std::max_element(values.begin(), middle))) / 2;
-    const float bytes =
-        count_ > 0 ? static_cast<float>(bytes_) / static_cast<float>(count_) : 0.0F;
+    const float bytes = count_ > 0 ? static_cast<float>(bytes_) / static_cast<float>(count_) : 0.0F;
     return {static_cast<std::int32_t>(slot_), 1,
             static_cast<std::uint32_t>(std::min<std::uint64_t>(sample_.seen(), UINT32_MAX)), median,
             bytes};

@@ -83,7 +83,9 @@ class Rank {
     const std::int64_t begin_ns = now_ns();
     const bool slow = rank_ == options_.slow_rank && begin_ns >= slow_from_ns_;
     const double us = options_.compute_us + (slow ? options_.slow_by_us : 0.0);
-    sleep_until(begin_ns + static_cast<std::int64_t>(us * 1e3));
+    const std::int64_t end_ns = begin_ns + static_cast<std::int64_t>(us * 1e3);
+    if (!slow || !options_.slow_spins) return sleep_until(end_ns);
+    while (now_ns() < end_ns) continue;
   }
 
   const WorkloadOptions& options_;

@@ -19,6 +19,7 @@ struct WorkloadOptions {
   int slow_rank = 2;            // -1: none
   double slow_after_s = 1.5;    // from the start of the workload
   double slow_by_us = 250.0;    // added to its computation before each all_reduce
+  bool slow_spins = false;      // it keeps its processor busy meanwhile
   double compute_us = 150.0;    // between two all_reduces: what the GPU computes meanwhile
   int layers = 40;              // two all_reduces each make a token
   std::uint64_t bytes = 16384;  // of an all_reduce

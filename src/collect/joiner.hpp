@@ -49,9 +49,10 @@ class Joiner {
  private:
   struct Slot {
     Collective collective;
-    std::uint16_t arrived = 0;    // 0: free
-    std::uint16_t differing = 0;  // from the first in kind or bytes; the collective's odd_* are of the last of them
-    bool differ_alike = true;     // all that differ say the same
+    std::uint16_t arrived = 0;  // 0: free
+    std::uint16_t differing =
+        0;  // from the first in kind or bytes; the collective's odd_* are of the last of them
+    bool differ_alike = true;  // all that differ say the same
   };
   struct Comm {
     std::uint32_t ranks = 0;

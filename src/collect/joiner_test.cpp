@@ -81,6 +81,31 @@ TEST_F(JoinerTest, RootedCollectivesHaveNoSplitByDevice) {
   EXPECT_TRUE(kept.all.empty());
 }
 
+// Whoever comes first: the one against all others is the odd one.
+TEST_F(JoinerTest, NamesTheRankThatIsAloneWithItsCall) {
+  for (const std::uint16_t odd : std::initializer_list<std::uint16_t>{0, 1, 3}) {
+    kept.all.clear();
+    for (std::uint16_t rank = 0; rank < 4; ++rank) {
+      Op op = op_of(rank, odd, 1000 + odd * 100);
+      if (rank == odd) op.bytes = 512;
+      joiner.add(op);
+    }
+    ASSERT_EQ(kept.all.size(), 1u);
+    const Collective& c = kept.all[0].head;
+    EXPECT_TRUE(c.mismatch);
+    EXPECT_EQ(c.odd_rank, odd);
+    EXPECT_EQ(c.odd_bytes, 512u);
+    EXPECT_EQ(c.bytes, 4096u);
+  }
+  for (std::uint16_t rank = 0; rank < 4; ++rank) {  // two against two
+    Op op = op_of(rank, 9, 5000);
+    if (rank % 2 == 0) op.bytes = 512;
+    joiner.add(op);
+  }
+  EXPECT_TRUE(kept.all.back().head.mismatch);
+  EXPECT_EQ(kept.all.back().head.odd_rank, kNoRank);
+}
+
 TEST_F(JoinerTest, GivesSkewAndTransferExactly) {
   joiner.add(op_of(2, 5, 1000, 900));
   joiner.add(op_of(0, 5, 1300, 600));

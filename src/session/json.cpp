@@ -215,7 +215,8 @@ json details_json(const Snapshot& snapshot) {
                               {"value", m.value},
                               {"count", m.count},
                               {"p50", known(m.p50)},
-                              {"p99", known(m.p99)}});
+                              {"p99", known(m.p99)},
+                              {"rank", m.rank ? json(*m.rank) : json(nullptr)}});
   }
   for (const PhaseView& p : snapshot.phases) {
     out["phases"].push_back({{"operation", name(p.kind)},

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/units.hpp"
+#include "session/process_state.hpp"
 #include "session/recording.hpp"
 
 namespace peerscope {
@@ -62,7 +63,7 @@ MetricView view_of(const MetricValue& value) {
 // Processes that have one metric in common show it once. Counters add up; quantiles do not.
 void add_metric(std::vector<MetricView>& views, const MetricView& view) {
   for (MetricView& known : views) {
-    if (known.name != view.name || known.type != view.type) continue;
+    if (known.name != view.name || known.type != view.type || known.rank != view.rank) continue;
     if (view.type == MetricType::gauge) {
       known.value = view.value;
     } else if (view.type == MetricType::counter) {
@@ -92,15 +93,38 @@ void add_processes(const std::vector<ProcessStatus>& processes, Snapshot& snapsh
   if (life_ns > 0) snapshot.overhead_fraction = cost_ns / life_ns;
 }
 
-// What is good to know and no trouble is left to `peerscope devices`.
-void add_machine(std::shared_ptr<const MachineSummary> machine, Snapshot& snapshot) {
-  snapshot.machine = std::move(machine);
-  if (!snapshot.machine) return;
-  for (const Finding& finding : snapshot.machine->findings) {
-    if (finding.severity != Severity::info) snapshot.findings.push_back(finding);
+// The rank that a process is, if it is one and the same in all its communicators.
+std::optional<int> rank_of(const std::vector<std::pair<std::uint32_t, CommInfo>>& memberships,
+                           std::uint32_t process) {
+  std::optional<int> rank;
+  for (const auto& [index, comm] : memberships) {
+    if (index != process) continue;
+    if (rank && *rank != comm.rank) return std::nullopt;
+    rank = comm.rank;
   }
-  std::stable_sort(snapshot.findings.begin(), snapshot.findings.end(),
-                   [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
+  return rank;
+}
+
+// Of gauges that are each rank's own the last process' value would say nothing of the others.
+void add_metrics(const Collector& collector, Snapshot& snapshot) {
+  const auto memberships = collector.memberships();
+  for (const MetricValue& metric : collector.metrics()) {
+    MetricView view = view_of(metric);
+    if (view.type == MetricType::gauge && view.name.rfind("pool.", 0) == 0)
+      view.rank = rank_of(memberships, metric.process);
+    add_metric(snapshot.metrics, view);
+  }
+}
+
+// Whether the kernel lets it run: only asked where something does not end.
+void mark_stopped(Snapshot& snapshot) {
+  constexpr std::int64_t kOldNs = 100'000'000;
+  for (const InFlight& entry : snapshot.in_flight) {
+    if (entry.age_ns < kOldNs) continue;
+    for (ProcessView& process : snapshot.processes)
+      process.stopped = process.state == ProcessState::live && is_process_stopped(process.pid);
+    return;
+  }
 }
 
 std::string budget(const ControlState& control) {
@@ -226,8 +250,8 @@ std::shared_ptr<const Snapshot> Monitor::snapshot() {
   snapshot->in_flight = collector_.in_flight(snapshot->now_ns);
   for (const CommInfo& comm : collector_.communicators())
     snapshot->communicators.push_back({comm.id, comm.name});
-  for (const MetricValue& metric : collector_.metrics())
-    add_metric(snapshot->metrics, view_of(metric));
+  add_metrics(collector_, *snapshot);
+  mark_stopped(*snapshot);
   add_details(*snapshot);
   snapshot->events.assign(events_.begin(), events_.end());
   for (EventView& event : snapshot->events) {
@@ -235,8 +259,8 @@ std::shared_ptr<const Snapshot> Monitor::snapshot() {
   }
   if (options_.recording) snapshot->trace = options_.recording->view();
   for (const auto& feeder : options_.feeders) feeder->add_to(*snapshot);
+  if (machine_) snapshot->machine = machine_->latest();
   snapshot->findings = detect(*snapshot, detect_);
-  if (machine_) add_machine(machine_->latest(), *snapshot);
   for (const auto& feeder : options_.feeders) feeder->add_findings(*snapshot);
   order(snapshot->findings);
   return snapshot;

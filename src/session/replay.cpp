@@ -124,13 +124,35 @@ void add_meta(const TraceMeta& meta, Snapshot& snapshot) {
 
 }  // namespace
 
-Snapshot Replay::finish(const TraceMeta& meta) {
+namespace {
+
+// What a live session knew beside the operations, at its end.
+void add_stored(const Snapshot& stored, Snapshot& snapshot) {
+  snapshot.in_flight = stored.in_flight;
+  snapshot.metrics = stored.metrics;
+  snapshot.machine = stored.machine;
+  snapshot.trace = stored.trace;
+  for (ProcessView& process : snapshot.processes) {
+    for (const ProcessView& known : stored.processes) {
+      if (known.pid != process.pid) continue;
+      process.last_sign_ns = known.last_sign_ns;
+      process.stopped = known.stopped;
+    }
+  }
+}
+
+}  // namespace
+
+Snapshot Replay::finish(const TraceMeta& meta, const std::optional<Snapshot>& stored) {
   State& state = *state_;
   state.joiner.flush_all();
   Snapshot snapshot;
   snapshot.now_ns = state.now_ns == INT64_MIN ? 0 : state.now_ns;
+  // A session ends when its processes gave their last sign, not with the last operation: a hang is what came after.
+  if (stored) snapshot.now_ns = std::max(snapshot.now_ns, stored->now_ns);
   snapshot.aggregates = state.aggregator.snapshot(snapshot.now_ns);
   add_meta(meta, snapshot);
+  if (stored) add_stored(*stored, snapshot);
   state.add_details(meta, snapshot);
   snapshot.findings = detect(snapshot, state.options.detect);
   return snapshot;
@@ -152,7 +174,10 @@ Result<Snapshot> replay(const TraceReader& trace, const MonitorOptions& options,
     return true;
   });
   if (!marks) return marks.error();
-  return replay.finish(trace.meta());
+  // A writer that was killed has stored less than it wrote: what was in flight then may have ended.
+  auto stored = stored_snapshot(trace);
+  if (stored && trace.summary_operations() < trace.operations()) stored->in_flight.clear();
+  return replay.finish(trace.meta(), stored);
 }
 
 std::optional<Snapshot> stored_snapshot(const TraceReader& trace) {

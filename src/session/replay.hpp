@@ -24,8 +24,9 @@ class Replay {
 
   void add(std::span<const Op> ops);
   void add(const Mark& mark);
-  // The last word: incomplete collectives are counted as such.
-  Snapshot finish(const TraceMeta& meta);
+  // The last word: incomplete collectives are counted as such. `stored` is what the writer knew at the end, if it is there:
+  // what no operation says (in flight, metrics, readings of the machine, the time itself) is taken from it.
+  Snapshot finish(const TraceMeta& meta, const std::optional<Snapshot>& stored = std::nullopt);
 
  private:
   struct State;

@@ -40,39 +40,7 @@ std::uint64_t devices_of(const Config& config) {
                  });
 }
 
-void detect_bandwidth_options(const Config& config, DetectOptions& options) {
-  options.pair_max_ratio = config.real("detect.pair_max_ratio");
-  options.pair_min_samples = number<std::uint64_t>(config, "detect.pair_min_samples");
-  options.pair_min_bytes = config.bytes("detect.pair_min_bytes");
-  options.slow_min_samples = number<std::uint64_t>(config, "detect.slow_min_samples");
-  options.slow_tail_ratio = config.real("detect.slow_tail_ratio");
-  options.slow_min_tail = config.real("detect.slow_min_tail");
-  options.latency_min_rate_per_s = config.real("detect.latency_min_rate");
-  options.latency_max_bytes = config.bytes("detect.latency_max_bytes");
-  options.latency_min_time_share = config.share("detect.latency_min_time_share");
-  options.latency_flat_ratio = config.real("detect.latency_flat_ratio");
-}
-
 }  // namespace
-
-DetectOptions detect_options(const Config& config) {
-  DetectOptions options;
-  options.straggler_min_collectives =
-      number<std::uint64_t>(config, "detect.straggler_min_collectives");
-  options.straggler_min_lateness_ns =
-      static_cast<double>(config.duration_ns("detect.straggler_min_lateness"));
-  options.straggler_noise_ratio = config.real("detect.straggler_noise_ratio");
-  options.straggler_min_last_share = config.share("detect.straggler_min_last_share");
-  options.straggler_min_waiting_share = config.share("detect.straggler_min_waiting_share");
-  options.hang_min_age_ns = config.duration_ns("detect.hang_min_age");
-  options.hang_p999_ratio = config.real("detect.hang_p999_ratio");
-  options.failure_min_rate = config.share("detect.failure_min_rate");
-  options.failure_critical_rate = config.share("detect.failure_critical_rate");
-  detect_bandwidth_options(config, options);
-  options.lost_warning_share = config.share("detect.lost_warning_share");
-  options.overhead_budget = config.share("overhead.budget");
-  return options;
-}
 
 MonitorOptions monitor_options(const Config& config) {
   MonitorOptions options;

@@ -47,29 +47,31 @@ TEST(Settings, BuiltInValuesAreThoseOfTheOptions) {
 }
 
 TEST(Settings, BuiltInThresholdsAreThoseOfTheDetectors) {
-  const DetectOptions from = detect_options(Config());
-  const DetectOptions own;
-  EXPECT_EQ(from.straggler_min_collectives, own.straggler_min_collectives);
-  EXPECT_DOUBLE_EQ(from.straggler_min_lateness_ns, own.straggler_min_lateness_ns);
-  EXPECT_DOUBLE_EQ(from.straggler_noise_ratio, own.straggler_noise_ratio);
-  EXPECT_DOUBLE_EQ(from.straggler_min_last_share, own.straggler_min_last_share);
-  EXPECT_DOUBLE_EQ(from.straggler_min_waiting_share, own.straggler_min_waiting_share);
-  EXPECT_EQ(from.hang_min_age_ns, own.hang_min_age_ns);
-  EXPECT_DOUBLE_EQ(from.hang_p999_ratio, own.hang_p999_ratio);
-  EXPECT_DOUBLE_EQ(from.failure_min_rate, own.failure_min_rate);
-  EXPECT_DOUBLE_EQ(from.failure_critical_rate, own.failure_critical_rate);
-  EXPECT_DOUBLE_EQ(from.pair_max_ratio, own.pair_max_ratio);
-  EXPECT_EQ(from.pair_min_samples, own.pair_min_samples);
-  EXPECT_EQ(from.pair_min_bytes, own.pair_min_bytes);
-  EXPECT_EQ(from.slow_min_samples, own.slow_min_samples);
-  EXPECT_DOUBLE_EQ(from.slow_tail_ratio, own.slow_tail_ratio);
-  EXPECT_DOUBLE_EQ(from.slow_min_tail, own.slow_min_tail);
-  EXPECT_DOUBLE_EQ(from.latency_min_rate_per_s, own.latency_min_rate_per_s);
-  EXPECT_EQ(from.latency_max_bytes, own.latency_max_bytes);
-  EXPECT_DOUBLE_EQ(from.latency_min_time_share, own.latency_min_time_share);
-  EXPECT_DOUBLE_EQ(from.latency_flat_ratio, own.latency_flat_ratio);
-  EXPECT_DOUBLE_EQ(from.lost_warning_share, own.lost_warning_share);
-  EXPECT_DOUBLE_EQ(from.overhead_budget, own.overhead_budget);
+  EXPECT_EQ(detect_options(Config()), DetectOptions());
+}
+
+TEST(Settings, EveryThresholdReachesItsDetector) {
+  for (const KeySpec& key : schema()) {
+    const std::string name = key.name;
+    if (name.rfind("detect.", 0) != 0) continue;
+    std::string other;  // within every range, and none of them built in
+    switch (key.type) {
+      case ValueType::percent:
+        other = "42 %";
+        break;
+      case ValueType::duration:
+        other = "77 ms";
+        break;
+      case ValueType::real:
+        other = name == "detect.pair_max_ratio" ? "0.77" : "77.5";
+        break;
+      default:
+        other = "77";
+    }
+    const auto changed = Config().with({name, other, "test"});
+    ASSERT_TRUE(changed) << changed.error().message;
+    EXPECT_NE(detect_options(*changed), DetectOptions()) << name << " is of no effect";
+  }
 }
 
 TEST(Settings, NvmlIsReadUnlessItIsLeftOut) {

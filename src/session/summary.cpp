@@ -29,6 +29,7 @@ void json_fields(Io& io, X& x, const ProcessView*) {
   io("segment_bytes", x.segment_bytes), io("overhead_fraction", x.overhead_fraction);
   io("pair_cost_ns", x.pair_cost_ns), io("path", x.path), io("created_ns", x.created_ns);
   io("created_real_ns", x.created_real_ns), io("last_sign_ns", x.last_sign_ns);
+  io("stopped", x.stopped);
 }
 template <class Io, class X>
 void json_fields(Io& io, X& x, const CommView*) {
@@ -37,7 +38,7 @@ void json_fields(Io& io, X& x, const CommView*) {
 template <class Io, class X>
 void json_fields(Io& io, X& x, const MetricView*) {
   io("name", x.name), io("unit", x.unit), io("type", x.type), io("value", x.value);
-  io("count", x.count), io("p50", x.p50), io("p99", x.p99);
+  io("count", x.count), io("p50", x.p50), io("p99", x.p99), io("rank", x.rank);
 }
 template <class Io, class X>
 void json_fields(Io& io, X& x, const PhaseView*) {
@@ -156,6 +157,12 @@ void json_fields(Io& io, X& x, const RateSummary*) {
   io("bytes", x.bytes), io("seconds", x.seconds), io("peak_bytes_per_s", x.peak_bytes_per_s);
 }
 template <class Io, class X>
+void json_fields(Io& io, X& x, const DeviceMoment*) {
+  io("at_ns", x.at_ns), io("nvlink_bytes_per_s", x.nvlink_bytes_per_s);
+  io("pcie_bytes_per_s", x.pcie_bytes_per_s), io("errors", x.errors);
+  io("links_active", x.links_active);
+}
+template <class Io, class X>
 void json_fields(Io& io, X& x, const DeviceSummary*) {
   io("index", x.index), io("name", x.name), io("uuid", x.uuid), io("pci_bus_id", x.pci_bus_id);
   io("trouble", x.trouble), io("nvlink_source", x.nvlink_source), io("pcie_source", x.pcie_source);
@@ -165,7 +172,7 @@ void json_fields(Io& io, X& x, const DeviceSummary*) {
   io("pcie_max_width", x.pcie_max_width), io("links", x.links);
   io("links_active_min", x.links_active_min), io("clock_reasons", x.clock_reasons);
   io("power_w_max", x.power_w_max), io("temperature_c_max", x.temperature_c_max);
-  io("errors_risen", x.errors_risen);
+  io("errors_risen", x.errors_risen), io("history", x.history);
 }
 template <class Io, class X>
 void json_fields(Io& io, X& x, const PathSummary*) {

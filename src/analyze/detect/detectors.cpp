@@ -5,14 +5,29 @@
 namespace peerscope {
 namespace {
 
+// In this order: some look at what those before them found.
 constexpr Detector kDetectors[] = {
     detect_hang,
     detect_process_died,
+    detect_mismatch,
     detect_straggler,
+    detect_arrival_skew,
     detect_failure_rate,
+    detect_retries,
+    detect_pool_pressure,
+    detect_machine,
+    detect_flapping_link,
+    detect_contention,
+    detect_slow_link,
     detect_low_bandwidth_pair,
+    detect_step_change,
+    detect_drift,
     detect_slow_operation,
+    detect_wrong_algorithm,
+    detect_suggestion_outcome,
     detect_latency_bound,
+    detect_host_bound,
+    detect_pair_imbalance,
     detect_records_lost,
     detect_overhead,
     detect_trace_incomplete,
@@ -23,6 +38,7 @@ constexpr Detector kDetectors[] = {
 std::vector<Finding> detect(const Snapshot& snapshot, const DetectOptions& options) {
   std::vector<Finding> findings;
   for (const Detector detector : kDetectors) detector(snapshot, options, findings);
+  explain_symptoms(findings);
   order(findings);
   return findings;
 }

@@ -32,6 +32,11 @@ void feed(Aggregator& aggregator, Op one, int count, std::int64_t begin_ns, std:
   }
 }
 
+std::vector<Finding> only(const char* kind, std::vector<Finding> found) {
+  std::erase_if(found, [kind](const Finding& finding) { return finding.kind != kind; });
+  return found;
+}
+
 std::vector<Finding> findings(Aggregator& aggregator, std::int64_t now_ns) {
   Snapshot snapshot;
   snapshot.now_ns = now_ns;
@@ -132,7 +137,7 @@ TEST(Hang, NamesTheRankThatHasNotArrived) {
   snapshot.in_flight = {in_flight(0, 12 * kS), in_flight(1, 11 * kS), in_flight(3, 12 * kS),
                         in_flight(2, 12 * kS, 16, Kind::barrier)};
   snapshot.communicators = {{1, "tensor parallel"}};
-  const auto found = detect(snapshot);
+  const auto found = only("hang", detect(snapshot));
   ASSERT_EQ(found.size(), 2u);  // rank 2 hangs in a barrier of its own
   EXPECT_EQ(found[1].subject.rank, 2);
   EXPECT_EQ(found[1].severity, Severity::critical);
@@ -170,7 +175,7 @@ TEST(Hang, SaysWhatADeadProcessWasIn) {
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].sentence,
             "Rank 0 has been in all_reduce 16 KB for 5.00 s (host clock); ranks 1 and 3 have not "
-            "arrived.");
+            "arrived. Rank 2 died in all_reduce 16 KB number 17.");
   EXPECT_EQ(found[1].sentence,
             "Rank 2 was in all_reduce 16 KB (for at least 3.00 ms, host clock) when the process "
             "died; ranks "
@@ -231,9 +236,8 @@ TEST(SlowOperation, IsOneWhoseTailGrewAndWhoseMedianDidNot) {
   EXPECT_TRUE(findings(aggregator, 101 * kS).empty());
   feed(aggregator, op(Kind::send, 0, 1, 4096, kS, 10'000), 20'000, 101 * kS, 10 * kS);
   feed(aggregator, op(Kind::send, 0, 1, 4096, kS, 3'000'000), 1'000, 111 * kS, kS);
-  const auto found = findings(aggregator, 112 * kS);
+  const auto found = only("slow_operation", findings(aggregator, 112 * kS));
   ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].kind, "slow_operation");
   EXPECT_NE(found[0].sentence.find("3.00 ms host"), std::string::npos) << found[0].sentence;
 }
 

@@ -38,14 +38,14 @@ void detect_failure_rate(const Snapshot& snapshot, const DetectOptions& options,
     const OperationStats& recent = row.windows.in(Window::ten_seconds);
     if (recent.errors == 0 || recent.count == 0) continue;
     const double rate = static_cast<double>(recent.errors) / static_cast<double>(recent.count);
-    if (rate < options.failure_min_rate) continue;
+    if (rate < options.failure.min_rate) continue;
     const std::string operation = operation_name(row.kind, row.size_class);
     const std::string since = since_in_words(row.first_error_ns, snapshot.now_ns);
     const std::optional<std::uint16_t> rank = culprit(*snapshot.aggregates, row);
     Finding finding;
     finding.kind = "failure_rate";
     finding.severity =
-        rate >= options.failure_critical_rate ? Severity::critical : Severity::warning;
+        rate >= options.failure.critical_rate ? Severity::critical : Severity::warning;
     if (rank) finding.subject.rank = *rank;
     finding.subject.operation = std::string(name(row.kind));
     finding.sentence =

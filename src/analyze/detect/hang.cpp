@@ -1,38 +1,20 @@
 // Operations that began and do not end, one finding a collective: who is in it, who is not.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <tuple>
 
 #include <fmt/format.h>
 
 #include "analyze/detect/detectors.hpp"
+#include "analyze/detect/stuck.hpp"
 #include "analyze/detect/words.hpp"
 #include "base/units.hpp"
-#include "model/size_class.hpp"
 
 namespace peerscope {
 namespace {
 
 using Group = std::vector<const InFlight*>;
-
-bool is_dead(const Snapshot& snapshot, std::uint32_t pid) {
-  return std::any_of(snapshot.processes.begin(), snapshot.processes.end(),
-                     [pid](const ProcessView& process) {
-                       return process.pid == pid && process.state == ProcessState::dead;
-                     });
-}
-
-// The age at which an operation of this kind and size is hanging.
-double limit_ns(const Snapshot& snapshot, const Op& op, const DetectOptions& options) {
-  double limit = static_cast<double>(options.hang_min_age_ns);
-  if (!snapshot.aggregates) return limit;
-  for (const OperationRow& row : snapshot.aggregates->operations) {
-    if (row.other || row.kind != op.kind || row.size_class != size_class(op.bytes)) continue;
-    const Distribution& host = row.windows.in(Window::all).host;
-    if (host.known()) limit = std::max(limit, options.hang_p999_ratio * host.p999_ns);
-  }
-  return limit;
-}
 
 std::vector<int> ranks_of(const Group& group) {
   std::vector<int> ranks;
@@ -46,12 +28,7 @@ std::vector<int> ranks_of(const Group& group) {
 
 std::vector<int> missing_ranks(const Snapshot& snapshot, const Op& op,
                                const std::vector<int>& present) {
-  int ranks = op.ranks;
-  if (snapshot.aggregates && op.ranks == 0) {
-    for (const CommunicatorRow& comm : snapshot.aggregates->communicators) {
-      if (comm.id == op.comm) ranks = comm.ranks;
-    }
-  }
+  const int ranks = ranks_of_communicator(snapshot, op);
   std::vector<int> missing;
   for (int rank = 0; rank < ranks; ++rank) {
     if (!std::binary_search(present.begin(), present.end(), rank)) missing.push_back(rank);
@@ -92,13 +69,32 @@ const InFlight& oldest_of(const Group& group) {
 
 // All ranks that are in the collective, also those of processes in another state.
 std::vector<int> ranks_in(const Snapshot& snapshot, const Op& op) {
-  Group group;
-  for (const InFlight& entry : snapshot.in_flight) {
-    if (entry.op.comm == op.comm && entry.op.sequence == op.sequence && entry.op.kind == op.kind) {
-      group.push_back(&entry);
-    }
+  return ranks_of(together(snapshot, op));
+}
+
+// Who is stopped of those in it: where all ranks are in, that one is what the others wait for.
+std::vector<const InFlight*> stopped_in(const Snapshot& snapshot, const Op& op) {
+  std::vector<const InFlight*> out;
+  for (const InFlight* entry : together(snapshot, op)) {
+    if (entry->op.rank != kNoRank && is_stopped(snapshot, entry->pid)) out.push_back(entry);
   }
-  return ranks_of(group);
+  return out;
+}
+
+// The rank at the end of the chain, where it is not the one that is waited for first.
+std::string behind_it(const Snapshot& snapshot, const Op& op, const std::vector<int>& missing) {
+  const std::vector<int> cause = culprits(snapshot, op.comm);
+  if (cause.size() != 1) return {};
+  const bool first = is_collective(op.kind)
+                         ? std::find(missing.begin(), missing.end(), cause[0]) != missing.end()
+                         : op.peer == cause[0];
+  if (first || op.rank == cause[0]) return {};
+  for (const InFlight& entry : snapshot.in_flight) {
+    if (entry.op.comm == op.comm && entry.op.rank == cause[0] && is_dead(snapshot, entry.pid))
+      return fmt::format(" Rank {} died in {} number {}.", cause[0], operation_name(entry.op),
+                         entry.op.sequence);
+  }
+  return fmt::format(" In the end all wait for rank {}.", cause[0]);
 }
 
 void describe(const Snapshot& snapshot, const Group& group, const std::vector<int>& missing,
@@ -123,11 +119,34 @@ void describe(const Snapshot& snapshot, const Group& group, const std::vector<in
   out.sentence = fmt::format("{} {} been in {} for {} (host clock{}){}", who,
                              present.size() > 1 ? "have" : "has", what, age,
                              oldest.enqueued ? ", enqueued and not done on the device" : "", whom);
+  const auto stopped = stopped_in(snapshot, oldest.op);
+  if (!stopped.empty()) {
+    out.sentence += fmt::format(" Rank {} (process {}) is stopped: by a signal or a debugger.",
+                                stopped[0]->op.rank, stopped[0]->pid);
+    out.action = fmt::format("Let it go on: kill -CONT {}; or end it", stopped[0]->pid);
+    return;
+  }
+  out.sentence += behind_it(snapshot, oldest.op, missing);
   out.action =
       missing.size() == 1
           ? fmt::format("Look at where rank {} is (a stack of its process); live: peerscope top",
                         missing[0])
           : "Look at where these processes are (their stacks); live: peerscope top";
+}
+
+// The rank that it is about: who is stopped or dead inside it, else who has not come, else who holds up the chain, else who
+// is in it.
+std::optional<int> blamed(const Snapshot& snapshot, const Op& op, const std::vector<int>& missing) {
+  const auto stopped = stopped_in(snapshot, op);
+  if (!stopped.empty()) return stopped[0]->op.rank;
+  if (missing.size() == 1) {
+    const std::vector<int> cause = culprits(snapshot, op.comm);
+    return cause.size() == 1 ? cause[0] : missing[0];
+  }
+  const std::vector<int> cause = culprits(snapshot, op.comm);
+  if (cause.size() == 1) return cause[0];
+  if (op.rank == kNoRank) return std::nullopt;
+  return op.rank;
 }
 
 Finding finding(const Snapshot& snapshot, const Group& group) {
@@ -139,11 +158,7 @@ Finding finding(const Snapshot& snapshot, const Group& group) {
   Finding out;
   out.kind = "hang";
   out.severity = Severity::critical;
-  if (missing.size() == 1) {
-    out.subject.rank = missing[0];
-  } else if (op.rank != kNoRank) {
-    out.subject.rank = op.rank;
-  }
+  if (const auto rank = blamed(snapshot, op, missing)) out.subject.rank = *rank;
   if (!is_collective(op.kind) && op.peer != kNoPeer) out.subject.peer = op.peer;
   if (op.device != kNoDevice) out.subject.device = op.device;
   out.subject.communicator = communicator_name(snapshot, op.comm);
@@ -183,7 +198,7 @@ void detect_hang(const Snapshot& snapshot, const DetectOptions& options,
     const bool dead = std::get<0>(key);
     if (!dead && std::get<3>(key) == Kind::compute) continue;  // no communication
     const bool hangs = std::any_of(group.begin(), group.end(), [&](const InFlight* entry) {
-      return static_cast<double>(entry->age_ns) >= limit_ns(snapshot, entry->op, options);
+      return static_cast<double>(entry->age_ns) >= hang_limit_ns(snapshot, entry->op, options);
     });
     if (dead || hangs) out.push_back(finding(snapshot, group));
   }

@@ -31,7 +31,7 @@ const OperationRow* as_cheap(const Aggregates& aggregates, const OperationRow& r
     if (other.size_class < row.size_class + 2) continue;
     const Cost theirs = cost(other.windows.in(Window::ten_seconds));
     if (theirs.time == nullptr || theirs.clock != own.clock || theirs.time->count < 100) continue;
-    if (theirs.time->p50_ns <= options.latency_flat_ratio * own.time->p50_ns) return &other;
+    if (theirs.time->p50_ns <= options.latency.flat_ratio * own.time->p50_ns) return &other;
   }
   return nullptr;
 }
@@ -52,10 +52,10 @@ void detect_latency_bound(const Snapshot& snapshot, const DetectOptions& options
     const Cost own = cost(stats);
     if (row.other || own.time == nullptr || !stats.host.known() || own.time->count < 1'000)
       continue;
-    if (size_class_top(row.size_class) > options.latency_max_bytes || stats.bytes == 0) continue;
+    if (size_class_top(row.size_class) > options.latency.max_bytes || stats.bytes == 0) continue;
     const double rate = stats.operations_per_s() / std::max<double>(1.0, row.ranks);
     const double share = stats.host.mean_ns * static_cast<double>(stats.host.count) / total_ns;
-    if (rate < options.latency_min_rate_per_s || share < options.latency_min_time_share) continue;
+    if (rate < options.latency.min_rate_per_s || share < options.latency.min_time_share) continue;
     const OperationRow* larger = as_cheap(*snapshot.aggregates, row, options);
     if (larger == nullptr) continue;
     const double larger_ns = cost(larger->windows.in(Window::ten_seconds)).time->p50_ns;
@@ -79,6 +79,10 @@ void detect_latency_bound(const Snapshot& snapshot, const DetectOptions& options
                         {"larger_bytes", static_cast<double>(size_class_top(larger->size_class))},
                         {"operations_per_s", rate},
                         {"time_share", share}};
+    // Four of them as one of four times the size.
+    const double gain_ns = own.time->p50_ns - larger_ns / 4.0;
+    finding.evidence.emplace_back("predicted_gain_us", gain_ns / 1e3);
+    finding.evidence.emplace_back("predicted_gain_percent", 100.0 * gain_ns / own.time->p50_ns);
     out.push_back(std::move(finding));
   }
 }

@@ -27,10 +27,10 @@ void detect_slow_operation(const Snapshot& snapshot, const DetectOptions& option
     const Distribution& now = on_device ? now_stats.device : now_stats.host;
     const Distribution& past =
         on_device ? all_stats.device : all_stats.host;  // holds the present, too
-    if (row.other || now.count < options.slow_min_samples || past.count < 4 * now.count) continue;
+    if (row.other || now.count < options.slow.min_samples || past.count < 4 * now.count) continue;
     const double tail_now = tail(now), tail_past = tail(past);
-    if (tail_past <= 0.0 || tail_now < options.slow_min_tail) continue;
-    if (tail_now < options.slow_tail_ratio * tail_past || now.p99_ns < 2.0 * past.p99_ns) continue;
+    if (tail_past <= 0.0 || tail_now < options.slow.min_tail) continue;
+    if (tail_now < options.slow.tail_ratio * tail_past || now.p99_ns < 2.0 * past.p99_ns) continue;
     const char* clock = on_device ? "device" : "host";
     Finding finding;
     finding.kind = "slow_operation";

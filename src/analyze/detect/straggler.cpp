@@ -42,9 +42,9 @@ double noise_ns(std::span<const RankRow> ranks, const RankRow& rank) {
 }
 
 bool is_late(const RankStats& recent, double noise, const DetectOptions& options) {
-  return recent.collectives >= options.straggler_min_collectives &&
-         recent.lateness_p50_ns >= options.straggler_min_lateness_ns &&
-         recent.lateness_p50_ns >= options.straggler_noise_ratio * noise &&
+  return recent.collectives >= options.straggler.min_collectives &&
+         recent.lateness_p50_ns >= options.straggler.min_lateness_ns &&
+         recent.lateness_p50_ns >= options.straggler.noise_ratio * noise &&
          recent.lateness_p25_ns >= recent.lateness_p50_ns / 2.0;
 }
 
@@ -131,13 +131,13 @@ void judge(const Snapshot& snapshot, const CommunicatorRow& comm, std::span<cons
   double last_share = 0.0;
   for (const Suspect& suspect : late) last_share += suspect.rank->recent.last_share();
   if (wilson_lower(std::min(1.0, last_share), independent(late[0].rank->recent)) <
-      options.straggler_min_last_share) {
+      options.straggler.min_last_share) {
     return;
   }
   for (const Suspect& suspect : late) {
     const RankStats& recent = suspect.rank->recent;
     const double chance = 1.0 / static_cast<double>(ranks.size());
-    if (recent.waiting_share < options.straggler_min_waiting_share) continue;
+    if (recent.waiting_share < options.straggler.min_waiting_share) continue;
     if (wilson_lower(recent.last_share(), independent(recent)) <= chance) continue;
     out.push_back(finding(snapshot, comm, suspect, static_cast<double>(ranks.size())));
   }

@@ -37,6 +37,12 @@ std::string ranks_in_words(const std::vector<int>& ranks) {
                                : text + fmt::format(" and {} more", ranks.size() - shown);
 }
 
+std::string lower(std::string sentence) {
+  if (!sentence.empty() && sentence[0] >= 'A' && sentence[0] <= 'Z')
+    sentence[0] = static_cast<char>(sentence[0] - 'A' + 'a');
+  return sentence;
+}
+
 std::string since_in_words(std::int64_t since_ns, std::int64_t now_ns) {
   if (since_ns < 0 || since_ns > now_ns) return {};
   return fmt::format("since {} ago", format_duration(static_cast<double>(now_ns - since_ns)));

@@ -15,6 +15,7 @@ std::string operation_name(Kind kind, std::uint8_t size_class);  // "all_reduce 
 std::string operation_name(const Op& op);                        // likewise, exact size
 std::string ranks_in_words(
     const std::vector<int>& ranks);  // "Rank 2", "Ranks 0, 1 and 3", "Ranks 0, 1, 2 and 61 more"
+std::string lower(std::string sentence);  // its first letter small, to stand within another
 // "since 1.2 s ago" as seen from `now_ns`; "" if unknown.
 std::string since_in_words(std::int64_t since_ns, std::int64_t now_ns);
 

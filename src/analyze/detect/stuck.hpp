@@ -1,0 +1,26 @@
+// Operations that do not end: from when on, and who keeps whom.
+#pragma once
+
+#include <vector>
+
+#include "analyze/detect/detect.hpp"
+
+namespace peerscope {
+
+bool is_dead(const Snapshot& snapshot, std::uint32_t pid);
+bool is_stopped(const Snapshot& snapshot, std::uint32_t pid);
+
+// The age at which an operation of this kind and size is hanging.
+double hang_limit_ns(const Snapshot& snapshot, const Op& op, const DetectOptions& options);
+
+// Ranks of the communicator: what the operation says, else what is known of it.
+int ranks_of_communicator(const Snapshot& snapshot, const Op& op);
+
+// All that are in flight in the same operation of the same communicator.
+std::vector<const InFlight*> together(const Snapshot& snapshot, const Op& op);
+
+// The ranks that others wait for and that do not wait themselves: the cause, as far as one can see.
+// Sorted. Empty: all wait for each other, or nothing is known.
+std::vector<int> culprits(const Snapshot& snapshot, std::uint64_t comm);
+
+}  // namespace peerscope
