@@ -18,7 +18,7 @@ struct AggregatorOptions {
   std::size_t max_cells =
       4096;  // (kind, algorithm, size class, device, rank, peer, communicator); <= 65,000
   std::size_t max_series = 128;  // (kind, algorithm, size class), with windows
-  std::size_t max_pairs = 1024;  // (communicator, from, to)
+  std::size_t max_pairs = 1024;  // (communicator, from, to); each has a past of both its ends
   std::size_t max_communicators = 256;
   std::size_t max_ranks = 1024;  // over all communicators
   std::size_t max_devices = 64;

@@ -40,7 +40,7 @@ void Aggregator::State::connect(Cell& cell, const Op& op) {
     cell.rank = &rank->track;
     cell.launches = &rank->launches;
   }
-  if (cell.pair != nullptr && timelines_ < options_.max_pairs) {
+  if (cell.pair != nullptr && timelines_ < 2 * options_.max_pairs) {
     ++timelines_;
     cell.timeline = std::make_unique<Timeline>();
   }
@@ -160,7 +160,7 @@ std::size_t Aggregator::memory_bound_bytes(const Options& options) {
          rows(options.max_series + 1, sizeof(Series) + kHistograms * sizeof(Histogram) +
                                           History::memory_bound_bytes(192, 64)) +
          rows(options.max_pairs, sizeof(PairTrack)) +
-         options.max_pairs * Timeline::memory_bound_bytes() +
+         2 * options.max_pairs * Timeline::memory_bound_bytes() +
          rows(options.max_errors, sizeof(ErrorTrack)) +
          rows(options.max_devices, sizeof(DeviceTrack)) +
          rows(options.max_communicators, sizeof(CommTrack) + sizeof(CommunicatorStudy)) +

@@ -46,7 +46,7 @@ TEST(Step, IsFoundWhereItBeganWhateverTheOutliers) {
     const auto all = points(60, [&](int i) { return 1e5 * noise.factor() * (i < 40 ? 1 : 1.5); });
     const Step step = find_step(all, 12, 8);
     ASSERT_TRUE(step.known);
-    EXPECT_NEAR(static_cast<double>(step.at), 40, 2) << seed;
+    EXPECT_NEAR(static_cast<double>(step.at), 40, 4) << seed;
     EXPECT_NEAR(step.ratio, 1.5, 0.15);
     EXPECT_GT(step.z, 4);
     EXPECT_LT(step.overlap, 0.2);
@@ -73,7 +73,7 @@ TEST(Trend, IsTheLineThroughTheNoise) {
     const auto all = points(80, [&](int i) { return 1e5 * noise.factor() * (1 + i * 0.01); });
     const Trend trend = find_trend(all);
     ASSERT_TRUE(trend.known);
-    EXPECT_NEAR(trend.growth, 0.8, 0.2) << seed;
+    EXPECT_NEAR(trend.growth, 0.8, 0.3) << seed;
     EXPECT_GT(trend.z, 5);
   }
   EXPECT_FALSE(find_trend({}).known);

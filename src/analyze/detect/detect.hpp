@@ -33,7 +33,7 @@ struct DetectOptions {
   struct Hang {
     std::int64_t min_age_ns = 500'000'000;
     std::int64_t first_age_ns =
-        3'000'000'000;               // of what has no history: programs take a while to start
+        2'000'000'000;               // of what has no history: programs take a while to start
     std::uint64_t min_history = 20;  // operations of a kind and size that make one
     double p999_ratio = 20.0;        // age over the p99.9 of the same kind and size
     bool operator==(const Hang&) const = default;
@@ -76,7 +76,7 @@ struct DetectOptions {
     bool operator==(const Latency&) const = default;
   } latency;
   struct Choice {                    // wrong_algorithm
-    std::uint64_t min_samples = 50;  // of each algorithm
+    std::uint64_t min_samples = 12;  // of each algorithm
     double min_gain = 0.2;           // of the time that the one in use takes
     double min_time_share = 0.01;    // of all host time in communication
     double model_min_gain = 0.3;     // where only the model says so

@@ -109,6 +109,7 @@ void aggregates_and_detectors(benchmark::State& state) {
   state.SetComplexityN(state.range(0));
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * state.range(0));
   state.counters["bytes"] = static_cast<double>(memory);
+  state.counters["bound"] = static_cast<double>(Aggregator::memory_bound_bytes({}));
 }
 
 void sizes(benchmark::internal::Benchmark* bench) {

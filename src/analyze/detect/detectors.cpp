@@ -7,21 +7,20 @@ namespace {
 
 // In this order: some look at what those before them found.
 constexpr Detector kDetectors[] = {
+    detect_mismatch,
     detect_hang,
     detect_process_died,
-    detect_mismatch,
     detect_straggler,
     detect_arrival_skew,
     detect_failure_rate,
     detect_retries,
     detect_pool_pressure,
-    detect_machine,
-    detect_flapping_link,
-    detect_contention,
-    detect_slow_link,
+    detect_machine,  // degraded_pcie, link_errors, ...
+    detect_links,    // slow_link, contention, flapping_link
+    detect_flapping_device,
+    detect_slow_path,
     detect_low_bandwidth_pair,
-    detect_step_change,
-    detect_drift,
+    detect_changes,  // step_change, drift
     detect_slow_operation,
     detect_wrong_algorithm,
     detect_suggestion_outcome,

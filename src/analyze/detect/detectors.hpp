@@ -22,18 +22,16 @@ void detect_pool_pressure(const Snapshot& snapshot, const DetectOptions& options
                           std::vector<Finding>& out);
 void detect_machine(const Snapshot& snapshot, const DetectOptions& options,
                     std::vector<Finding>& out);
-void detect_flapping_link(const Snapshot& snapshot, const DetectOptions& options,
-                          std::vector<Finding>& out);
-void detect_contention(const Snapshot& snapshot, const DetectOptions& options,
-                       std::vector<Finding>& out);
-void detect_slow_link(const Snapshot& snapshot, const DetectOptions& options,
+void detect_links(const Snapshot& snapshot, const DetectOptions& options,
+                  std::vector<Finding>& out);
+void detect_flapping_device(const Snapshot& snapshot, const DetectOptions& options,
+                            std::vector<Finding>& out);
+void detect_slow_path(const Snapshot& snapshot, const DetectOptions& options,
                       std::vector<Finding>& out);
 void detect_low_bandwidth_pair(const Snapshot& snapshot, const DetectOptions& options,
                                std::vector<Finding>& out);
-void detect_step_change(const Snapshot& snapshot, const DetectOptions& options,
-                        std::vector<Finding>& out);
-void detect_drift(const Snapshot& snapshot, const DetectOptions& options,
-                  std::vector<Finding>& out);
+void detect_changes(const Snapshot& snapshot, const DetectOptions& options,
+                    std::vector<Finding>& out);
 void detect_slow_operation(const Snapshot& snapshot, const DetectOptions& options,
                            std::vector<Finding>& out);
 void detect_wrong_algorithm(const Snapshot& snapshot, const DetectOptions& options,

@@ -14,7 +14,25 @@ constexpr const char* kAction =
     "nvidia-smi nvlink -e and -s while it runs; reseat the bridge or cable; peerscope devices "
     "--watch";
 
-Finding of_pairs(const Snapshot& snapshot, const LinkVerdict& verdict) {
+Finding of_device(const DeviceSummary& device, const DeviceFlaps& flaps) {
+  Finding out;
+  out.kind = "flapping_link";
+  out.subject.device = device.index;
+  out.sentence = fmt::format(
+      "GPU{}: errors of its links rose {} times, a link was lost {} times, with calm between: a "
+      "link comes and goes.",
+      device.index, flaps.error_bursts, flaps.drops);
+  out.action = kAction;
+  out.confidence = 0.8;
+  out.since_ns = flaps.since_ns;
+  out.evidence = {{"error_bursts", static_cast<double>(flaps.error_bursts)},
+                  {"links_lost", static_cast<double>(flaps.drops)}};
+  return out;
+}
+
+}  // namespace
+
+Finding describe_flapping_link(const Snapshot& snapshot, const LinkVerdict& verdict) {
   const LinkSuspect& suspect = verdict.suspect;
   Finding out = link_finding(snapshot, verdict.key, suspect);
   out.kind = "flapping_link";
@@ -36,35 +54,15 @@ Finding of_pairs(const Snapshot& snapshot, const LinkVerdict& verdict) {
   return out;
 }
 
-Finding of_device(const DeviceSummary& device, const DeviceFlaps& flaps) {
-  Finding out;
-  out.kind = "flapping_link";
-  out.subject.device = device.index;
-  out.sentence = fmt::format(
-      "GPU{}: errors of its links rose {} times, a link was lost {} times, with calm between: a "
-      "link comes and goes.",
-      device.index, flaps.error_bursts, flaps.drops);
-  out.action = kAction;
-  out.confidence = 0.8;
-  out.since_ns = flaps.since_ns;
-  out.evidence = {{"error_bursts", static_cast<double>(flaps.error_bursts)},
-                  {"links_lost", static_cast<double>(flaps.drops)}};
-  return out;
-}
-
-}  // namespace
-
-void detect_flapping_link(const Snapshot& snapshot, const DetectOptions& options,
-                          std::vector<Finding>& out) {
-  std::vector<int> told;
-  for (const LinkVerdict& verdict : judge_links(snapshot, options)) {
-    if (verdict.word != LinkWord::flapping) continue;
-    out.push_back(of_pairs(snapshot, verdict));
-    if (verdict.device) told.push_back(*verdict.device);
-  }
+// What pairs do not show: devices whose links are not used now.
+void detect_flapping_device(const Snapshot& snapshot, const DetectOptions& options,
+                            std::vector<Finding>& out) {
   if (!snapshot.machine) return;
   for (const DeviceSummary& device : snapshot.machine->devices) {
-    if (std::find(told.begin(), told.end(), device.index) != told.end()) continue;
+    const bool told = std::any_of(out.begin(), out.end(), [&device](const Finding& finding) {
+      return finding.kind == "flapping_link" && finding.subject.device == device.index;
+    });
+    if (told) continue;
     const DeviceFlaps flaps = device_flaps(device);
     if (flaps.drops >= 2 ||
         (flaps.drops > 0 && flaps.error_bursts >= options.link.min_error_bursts))

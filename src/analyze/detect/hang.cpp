@@ -134,19 +134,17 @@ void describe(const Snapshot& snapshot, const Group& group, const std::vector<in
           : "Look at where these processes are (their stacks); live: peerscope top";
 }
 
-// The rank that it is about: who is stopped or dead inside it, else who has not come, else who holds up the chain, else who
-// is in it.
-std::optional<int> blamed(const Snapshot& snapshot, const Op& op, const std::vector<int>& missing) {
+// The rank that it is about: who is stopped or dead inside it, else who holds up the chain, else who alone has not come,
+// else who is in it alone. Of those that wait for each other nobody is.
+std::optional<int> blamed(const Snapshot& snapshot, const Op& op, const std::vector<int>& present,
+                          const std::vector<int>& missing) {
   const auto stopped = stopped_in(snapshot, op);
   if (!stopped.empty()) return stopped[0]->op.rank;
-  if (missing.size() == 1) {
-    const std::vector<int> cause = culprits(snapshot, op.comm);
-    return cause.size() == 1 ? cause[0] : missing[0];
-  }
   const std::vector<int> cause = culprits(snapshot, op.comm);
   if (cause.size() == 1) return cause[0];
-  if (op.rank == kNoRank) return std::nullopt;
-  return op.rank;
+  if (missing.size() == 1) return missing[0];
+  if (present.size() == 1) return present[0];
+  return std::nullopt;
 }
 
 Finding finding(const Snapshot& snapshot, const Group& group) {
@@ -158,7 +156,7 @@ Finding finding(const Snapshot& snapshot, const Group& group) {
   Finding out;
   out.kind = "hang";
   out.severity = Severity::critical;
-  if (const auto rank = blamed(snapshot, op, missing)) out.subject.rank = *rank;
+  if (const auto rank = blamed(snapshot, op, present, missing)) out.subject.rank = *rank;
   if (!is_collective(op.kind) && op.peer != kNoPeer) out.subject.peer = op.peer;
   if (op.device != kNoDevice) out.subject.device = op.device;
   out.subject.communicator = communicator_name(snapshot, op.comm);
@@ -178,6 +176,17 @@ Finding finding(const Snapshot& snapshot, const Group& group) {
                   {"ranks_missing", static_cast<double>(missing.size())},
                   {"pid", static_cast<double>(oldest.pid)}};
   return out;
+}
+
+// Who was found to call something else than the others, where all are in.
+std::optional<int> odd_rank(const std::vector<Finding>& found, const Group& group) {
+  for (const Finding& finding : found) {
+    if (finding.kind != "mismatch" || !finding.subject.rank) continue;
+    const std::vector<int> ranks = ranks_of(group);
+    if (std::binary_search(ranks.begin(), ranks.end(), *finding.subject.rank))
+      return finding.subject.rank;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -201,6 +210,7 @@ void detect_hang(const Snapshot& snapshot, const DetectOptions& options,
       return static_cast<double>(entry->age_ns) >= hang_limit_ns(snapshot, entry->op, options);
     });
     if (dead || hangs) out.push_back(finding(snapshot, group));
+    if (!dead && hangs && !out.back().subject.rank) out.back().subject.rank = odd_rank(out, group);
   }
 }
 

@@ -45,7 +45,7 @@ void keep_one_a_place(std::vector<LinkVerdict>& verdicts) {
 std::vector<LinkVerdict> judge_links(const Snapshot& snapshot, const DetectOptions& options) {
   std::vector<LinkVerdict> out;
   if (!snapshot.aggregates) return out;
-  for (const PairGroup& group : pair_groups(*snapshot.aggregates, options)) {
+  for (const PairGroup& group : pair_groups(*snapshot.aggregates, options, true)) {
     for (LinkSuspect& suspect : suspect_links(group, snapshot.now_ns, options)) {
       LinkVerdict verdict;
       verdict.key = group.key;

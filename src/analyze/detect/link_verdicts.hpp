@@ -5,7 +5,8 @@
 #include <optional>
 #include <vector>
 
-#include "analyze/detect/pairs.hpp"
+#include "analyze/detect/link_counters.hpp"
+#include "analyze/detect/link_suspects.hpp"
 
 namespace peerscope {
 
@@ -20,5 +21,10 @@ struct LinkVerdict {
   DeviceFlaps flaps;                      // of the device
 };
 std::vector<LinkVerdict> judge_links(const Snapshot& snapshot, const DetectOptions& options);
+
+// One file each: slow_link.cpp, contention.cpp, flapping_link.cpp.
+Finding describe_slow_link(const Snapshot& snapshot, const LinkVerdict& verdict);
+Finding describe_contention(const Snapshot& snapshot, const LinkVerdict& verdict);
+Finding describe_flapping_link(const Snapshot& snapshot, const LinkVerdict& verdict);
 
 }  // namespace peerscope

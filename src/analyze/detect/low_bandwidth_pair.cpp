@@ -127,7 +127,7 @@ void judge(const Snapshot& snapshot, const PairKey& key, const Pairs& all,
 void detect_low_bandwidth_pair(const Snapshot& snapshot, const DetectOptions& options,
                                std::vector<Finding>& out) {
   if (!snapshot.aggregates) return;
-  for (const PairGroup& group : pair_groups(*snapshot.aggregates, options)) {
+  for (const PairGroup& group : pair_groups(*snapshot.aggregates, options, false)) {
     Pairs pairs;
     for (const PairState& pair : group.pairs) {
       if (pair.samples >= options.pair.min_samples) pairs.push_back(&pair);

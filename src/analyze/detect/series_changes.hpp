@@ -18,4 +18,10 @@ struct SeriesChange {
 };
 std::vector<SeriesChange> series_changes(const Snapshot& snapshot, const DetectOptions& options);
 
+// What several sizes of one kind have in common, one file each: step_change.cpp, drift.cpp.
+Finding describe_step_change(const Snapshot& snapshot, Kind kind,
+                             const std::vector<SeriesChange>& changes);
+Finding describe_drift(const Snapshot& snapshot, Kind kind,
+                       const std::vector<SeriesChange>& changes);
+
 }  // namespace peerscope

@@ -10,24 +10,24 @@
 #include "base/units.hpp"
 
 namespace peerscope {
-namespace {
 
-Finding slower_than_before(const Snapshot& snapshot, const LinkVerdict& verdict) {
+Finding describe_slow_link(const Snapshot& snapshot, const LinkVerdict& verdict) {
   const LinkSuspect& suspect = verdict.suspect;
   Finding out = link_finding(snapshot, verdict.key, suspect);
   out.kind = "slow_link";
   const std::string since = since_in_words(suspect.since_ns, snapshot.now_ns);
-  const std::string what = suspect.shared      ? "Something that pairs share"
-                           : suspect.peer >= 0 ? "The link"
-                                               : "A link that its device shares with no other";
-  out.sentence = fmt::format(
-      "Transfers {} run at {} ({} clock), {:.1f} times slower than before{}: {}. {} is slow.",
-      link_words(suspect), format_bandwidth(suspect.now_bytes_per_s),
-      name(std::get<Clock>(verdict.key)), suspect.slowdown, since.empty() ? "" : ", " + since,
-      suspect.shared      ? fmt::format("{} pairs together", suspect.slow_pairs)
-      : suspect.peer >= 0 ? "other pairs are as they were"
-                          : fmt::format("{} of its pairs, and no others", suspect.slow_pairs),
-      what);
+  const std::string what =
+      suspect.shared
+          ? fmt::format("{} pairs together, by something that they share", suspect.slow_pairs)
+      : suspect.peer >= 0
+          ? "the link between these two is slow, others are as they were"
+          : fmt::format("{} of its pairs and no others, so its device's own link is slow",
+                        suspect.slow_pairs);
+  out.sentence =
+      fmt::format("Transfers {} run at {} ({} clock), {:.1f} times slower than before{}: {}.",
+                  link_words(suspect), format_bandwidth(suspect.now_bytes_per_s),
+                  name(std::get<Clock>(verdict.key)), suspect.slowdown,
+                  since.empty() ? "" : ", " + since, what);
   out.action =
       "nvidia-smi nvlink -s and nvidia-smi topo -m of these devices; peerscope devices shows "
       "width, "
@@ -36,15 +36,15 @@ Finding slower_than_before(const Snapshot& snapshot, const LinkVerdict& verdict)
   return out;
 }
 
+namespace {
+
 // What the driver says the path can do, where the pair's devices are known.
 void judge_against_path(const Snapshot& snapshot, const PairGroup& group,
                         const DetectOptions& options, std::vector<Finding>& out) {
   const auto& [comm, kind, size, clock] = group.key;
   for (const PairState& pair : group.pairs) {
-    const double bytes =
-        static_cast<double>(pair.cell->bytes) / static_cast<double>(pair.cell->count);
     if (pair.samples < options.pair.min_samples) continue;
-    if (bytes < static_cast<double>(options.pair.path_bytes)) continue;
+    if (pair.bytes < static_cast<double>(options.pair.path_bytes)) continue;
     const auto from = device_of(*snapshot.aggregates, comm, pair.way.from);
     const auto to = device_of(*snapshot.aggregates, comm, pair.way.to);
     if (!from || !to) continue;
@@ -78,14 +78,10 @@ void judge_against_path(const Snapshot& snapshot, const PairGroup& group,
 
 }  // namespace
 
-void detect_slow_link(const Snapshot& snapshot, const DetectOptions& options,
+void detect_slow_path(const Snapshot& snapshot, const DetectOptions& options,
                       std::vector<Finding>& out) {
-  if (!snapshot.aggregates) return;
-  for (const LinkVerdict& verdict : judge_links(snapshot, options)) {
-    if (verdict.word == LinkWord::slow) out.push_back(slower_than_before(snapshot, verdict));
-  }
-  if (!snapshot.machine || snapshot.machine->paths.empty()) return;
-  for (const PairGroup& group : pair_groups(*snapshot.aggregates, options))
+  if (!snapshot.aggregates || !snapshot.machine || snapshot.machine->paths.empty()) return;
+  for (const PairGroup& group : pair_groups(*snapshot.aggregates, options, false))
     judge_against_path(snapshot, group, options, out);
 }
 
