@@ -35,14 +35,15 @@ bool is_missed(const CaseResult& it) {
   return !it.false_alarms.empty() || !it.problem.empty() || (it.truth && !it.localised);
 }
 
-std::string again(const CaseResult& it) {
-  return fmt::format("peerscope simulate -t {}{} --seed {}", it.it.topology,
-                     it.it.fault.empty() ? "" : " --fault " + it.it.fault, it.it.seed);
+std::string again(const CaseResult& it, bool unpaced) {
+  return fmt::format("peerscope simulate -t {}{} --seed {}{}", it.it.topology,
+                     it.it.fault.empty() ? "" : " --fault " + it.it.fault, it.it.seed,
+                     unpaced ? " --unpaced" : "");
 }
 
-json suite_json(const SuiteResult& result, int seed) {
+json suite_json(const SuiteResult& result, const SimulateArguments& arguments) {
   json out = score_json(result.all);
-  out["seed"] = seed;
+  out["seed"] = arguments.seed;
   out["hang_delay_s"] = known(result.hang_delay_s);
   out["operations"] = result.operations;
   out["seconds"] = result.seconds;
@@ -57,7 +58,7 @@ json suite_json(const SuiteResult& result, int seed) {
   out["misses"] = json::array();
   for (const CaseResult& it : result.cases) {
     if (!is_missed(it)) continue;
-    out["misses"].push_back({{"command", again(it)},
+    out["misses"].push_back({{"command", again(it, arguments.unpaced)},
                              {"detected", it.detected},
                              {"localised", it.localised},
                              {"false_alarms", it.false_alarms},
@@ -84,9 +85,9 @@ std::vector<std::string> row(const std::string& name, const Score& score) {
           std::to_string(score.false_alarms)};
 }
 
-void print_suite(const SuiteResult& result, int seed) {
-  fmt::print("  {} cases · seed {} · {} operations in {:.1f} s\n\n", result.cases.size(), seed,
-             format_count(result.operations), result.seconds);
+void print_suite(const SuiteResult& result, const SimulateArguments& arguments) {
+  fmt::print("  {} cases · seed {} · {} operations in {:.1f} s\n\n", result.cases.size(),
+             arguments.seed, format_count(result.operations), result.seconds);
   std::vector<std::vector<std::string>> rows{
       {"fault", "cases", "precision", "recall", "place", "delay", "worst", "false"}};
   for (const Score& score : result.per_fault)
@@ -102,7 +103,7 @@ void print_suite(const SuiteResult& result, int seed) {
                                                    : "not named";
     for (const std::string& alarm : it.false_alarms)
       what += (what.empty() ? "false: " : "; false: ") + alarm;
-    fmt::print("{}  {}\n      {}\n", shown == 1 ? "\n" : "", what, again(it));
+    fmt::print("{}  {}\n      {}\n", shown == 1 ? "\n" : "", what, again(it, arguments.unpaced));
   }
   if (shown > 12) fmt::print("  ... and {} more: --json lists all\n", shown - 12);
   fmt::print("\n");
@@ -116,6 +117,7 @@ int simulate_suite(const SimulateArguments& arguments, int rounds, const Config&
   SuiteOptions options;
   options.seed = static_cast<std::uint64_t>(arguments.seed);
   options.rounds = rounds;
+  options.paced = !arguments.unpaced;
   const MonitorOptions monitor = monitor_options(config);
   SuiteResult result;
   {
@@ -123,9 +125,9 @@ int simulate_suite(const SimulateArguments& arguments, int rounds, const Config&
     result = run_suite(options, monitor, [&](std::uint64_t done) { progress.update(done); });
   }
   if (arguments.json) {
-    fmt::print("{}\n", suite_json(result, arguments.seed).dump(2));
+    fmt::print("{}\n", suite_json(result, arguments).dump(2));
   } else {
-    print_suite(result, arguments.seed);
+    print_suite(result, arguments);
   }
   return result.missed_goals.empty() ? 0 : 1;
 }

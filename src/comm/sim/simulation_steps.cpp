@@ -185,6 +185,8 @@ double Simulation::State::send_again(int rank, int peer, const WorkStep& step) {
 
 // Each rank sends to one and receives from another at once.
 void Simulation::State::exchange(const WorkStep& step) {
+  if (options.workload.paced)
+    std::fill(free_.begin(), free_.end(), *std::max_element(free_.begin(), free_.end()));
   compute(step);
   const Cost& cost = book.shift(step.shift, step.bytes);
   for (const auto& [link, bytes] : cost.bytes) counters.own_bytes[at(link)] += bytes;

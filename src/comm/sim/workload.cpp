@@ -18,7 +18,6 @@ std::vector<WorkStep> iteration_steps(const WorkloadOptions& options, int ranks,
     collective(Kind::reduce_scatter, options.shard_bytes, options.prefill_compute_ns);
     collective(Kind::all_gather, options.shard_bytes, 0);
   }
-  // Right after a collective, when all are there: what a pair takes is then the transfer.
   const int shifts = std::min(ranks - 1, options.most_exchanges);
   for (int i = 0; i < shifts; ++i) {
     const auto turn = iteration * static_cast<std::uint64_t>(shifts) + static_cast<unsigned>(i);
@@ -46,7 +45,6 @@ std::vector<std::uint64_t> all_reduce_sizes(const WorkloadOptions& options) {
   std::vector<std::uint64_t> sizes;
   if (options.decode_layers > 0) sizes.push_back(options.decode_bytes);
   if (options.prefill_layers > 0) sizes.push_back(options.prefill_bytes);
-  if (options.large_every > 0) sizes.push_back(options.large_bytes);
   std::sort(sizes.begin(), sizes.end());
   return sizes;
 }

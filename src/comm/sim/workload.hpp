@@ -21,9 +21,11 @@ struct WorkloadOptions {
   int large_every = 8;
   std::uint64_t shard_bytes = 16 << 20;    // one reduce_scatter and one all_gather
   std::uint64_t exchange_bytes = 4 << 20;  // of each send to a neighbour
-  int most_exchanges = 7;                  // shifts an iteration: so many neighbours, taking turns
-  bool async = false;                      // ranks enqueue, and wait once an iteration
-  double enqueue_ns = 4'000;               // what that costs the host, asynchronous only
+  bool paced = true;  // ranks begin each exchange together; else whoever is done with the last one
+                      // goes on, and what a send takes is mostly waiting for a peer that is not
+  int most_exchanges = 7;     // shifts an iteration: so many neighbours, taking turns
+  bool async = false;         // ranks enqueue, and wait once an iteration
+  double enqueue_ns = 4'000;  // what that costs the host, asynchronous only
 };
 
 enum class StepType : std::uint8_t { collective, exchange };
@@ -43,6 +45,7 @@ std::vector<WorkStep> iteration_steps(const WorkloadOptions& options, int ranks,
 // Another job of the same sort: other sizes, more or less work between them.
 WorkloadOptions vary(const WorkloadOptions& options, Random random);
 
+// Of those that every iteration has.
 std::vector<std::uint64_t> all_reduce_sizes(const WorkloadOptions& options);
 
 }  // namespace peerscope::sim

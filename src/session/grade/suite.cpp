@@ -79,13 +79,14 @@ std::vector<SuiteCase> suite_cases(const SuiteOptions& options) {
   return cases;
 }
 
-Result<std::unique_ptr<sim::Simulation>> simulate_case(const SuiteCase& it) {
+Result<std::unique_ptr<sim::Simulation>> simulate_case(const SuiteCase& it, bool paced) {
   sim::SimulationOptions options;
   auto topology = sim::load_topology(it.topology, 0);
   if (!topology) return topology.error();
   options.topology = std::move(*topology);
   options.seed = it.seed;
   options.workload = sim::vary(options.workload, sim::Random(it.seed));
+  options.workload.paced = paced;
   if (!it.fault.empty()) {
     auto fault = sim::parse_fault(it.fault);
     if (!fault) return fault.error();
@@ -98,7 +99,7 @@ CaseResult run_case(const SuiteCase& it, const SuiteOptions& options,
                     const MonitorOptions& monitor) {
   CaseResult result;
   result.it = it;
-  auto run = simulate_case(it);
+  auto run = simulate_case(it, options.paced);
   if (!run) {
     result.problem = run.error().message;
     return result;
