@@ -20,6 +20,8 @@ extern const Command kImportCommand;
 extern const Command kMergeCommand;
 extern const Command kDevicesCommand;
 extern const Command kRasCommand;
+extern const Command kProfileCommand;
+extern const Command kProfileCompareCommand;
 extern const Command kLevelCommand;
 extern const Command kVerifyCommand;
 extern const Command kConfigCommands[];

@@ -17,6 +17,9 @@ Style terminal_style();  // of standard output: colour only on a terminal, and n
 // Columns on the screen: one a code point (our texts have no wide ones).
 std::size_t columns(const std::string& text);
 
+// Breaks at spaces; further lines are indented.
+std::string wrap(const std::string& text, std::size_t width, const std::string& indent);
+
 // A table: the first row is the heading; columns before `left` are flush left, the others right.
 std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left,
                   const Style& style);

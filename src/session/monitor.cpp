@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "analyze/profile/spans.hpp"
 #include "base/units.hpp"
 #include "session/recording.hpp"
 
@@ -169,8 +170,9 @@ void Monitor::on_call_site(const CallSite& site) {
 
 void Monitor::on_event(const Event& event) {
   if (options_.recording) options_.recording->on_event(event);
-  keep({event.at_ns, event.severity, collector_.text(event.process, event.name), event.process,
-        event.value});
+  std::string text = collector_.text(event.process, event.name);
+  if (!profile_session_of(text).empty()) return;  // marks of profiles would drive out what happened
+  keep({event.at_ns, event.severity, std::move(text), event.process, event.value});
 }
 
 void Monitor::on_control(const ControlEvent& event) {
