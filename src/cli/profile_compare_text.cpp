@@ -63,9 +63,12 @@ std::string comparison_text(const ProfileComparison& comparison, const Style& st
     rows.back().push_back(row.winner ? format_percent(1 - 1 / row.speedup) : "–");
   }
   if (!comparison.rows.empty()) out += table(rows, 1, style) + "\n";
-  for (const CompareRow& row : comparison.rows)
-    out += fmt::format("  {} {}: {}. Median {}\n", row.winner ? "●" : "?", operation_of(row),
-                       row.why, name(row.basis));
+  for (const CompareRow& row : comparison.rows) {
+    const std::string why =
+        fmt::format("{}: {}. Median {}", operation_of(row), row.why, name(row.basis));
+    out += fmt::format("  {} {}\n", row.winner ? "●" : "?",
+                       wrap(why, static_cast<std::size_t>(std::max(style.width, 40)) - 5, "    "));
+  }
   for (const std::string& alone : comparison.alone) out += fmt::format("  – {}\n", alone);
   return out;
 }

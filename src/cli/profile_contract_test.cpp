@@ -189,7 +189,8 @@ TEST_F(ProfileContract, ComparesAlgorithmsOfOneRun) {
   const Ran ran = run(fmt::format("profile compare {} --by algorithm --json", file("b.pscope")));
   ASSERT_EQ(ran.status, 0) << ran.err;
   bool both = false;
-  for (const json& row : ran.parsed()["rows"]) {
+  const json comparison = ran.parsed();
+  for (const json& row : comparison["rows"]) {
     both = both || row["groups"].size() >= 2;
     EXPECT_EQ(row["winner"].is_null(), row["verdict"] == "inconclusive");
     EXPECT_GE(row["noise_floor"], 0.03);
@@ -199,7 +200,10 @@ TEST_F(ProfileContract, ComparesAlgorithmsOfOneRun) {
 
 TEST_F(ProfileContract, ARingThatWasOverwrittenIsReportedWithWhatIsMissing) {
   {
-    Session session({.name = "worker", .session = "job", .runtime_dir = dir_});
+    Session session({.name = "worker",
+                     .session = "job",
+                     .runtime_dir = dir_,
+                     .segment_bytes = 1 << 20});  // too little for larger rings
     const Comm comm = session.comm({.id = 5, .name = "tp", .rank = 0, .ranks = 2});
     const ScopedProfile scope(session, "long");
     for (int i = 0; i < 50'000; ++i) {
@@ -211,7 +215,7 @@ TEST_F(ProfileContract, ARingThatWasOverwrittenIsReportedWithWhatIsMissing) {
   EXPECT_LT(operations(report), 50'000u);
   std::string notes;
   for (const json& note : report["notes"]) notes += note.get<std::string>() + "\n";
-  EXPECT_THAT(notes, HasSubstr("The begins of 1 spans were overwritten"));
+  EXPECT_THAT(notes, HasSubstr("The begin of 1 span was overwritten"));
   EXPECT_THAT(notes, HasSubstr("records were overwritten"));
 }
 

@@ -93,16 +93,19 @@ Result<ProfileSelection> window_of(const ProfileSurvey& survey, const ProfileReq
   return ProfileSelection::window(from_ns, to_ns);
 }
 
+std::string span_count(std::size_t n) { return n == 1 ? "1 span" : fmt::format("{} spans", n); }
+
 // What is odd about a session's marks, in sentences.
 void note_marks(const ProfileSession& session, ProfileReport& report) {
-  const auto lost = std::count_if(session.spans.begin(), session.spans.end(),
-                                  [](const ProfileSpan& span) { return span.begin_lost; });
+  const auto lost = static_cast<std::size_t>(
+      std::count_if(session.spans.begin(), session.spans.end(),
+                    [](const ProfileSpan& span) { return span.begin_lost; }));
   if (session.open() > 0)
     report.notes.push_back(fmt::format("{} of its {} spans are still open, or were never closed",
                                        session.open(), session.spans.size()));
   if (lost > 0)
-    report.notes.push_back(
-        fmt::format("The begins of {} spans were overwritten, and maybe operations in them", lost));
+    report.notes.push_back(fmt::format(
+        "The begin of {} was overwritten, and maybe operations in it", span_count(lost)));
   if (session.backwards > 0)
     report.notes.push_back(
         fmt::format("{} spans end before they begin: their clock ran backwards; they are left out",

@@ -117,7 +117,7 @@ TEST_F(ProfileOfFile, SaysWhichSessionsThereAre) {
   const auto open = profile_of({"a", {}, {}});
   ASSERT_TRUE(open);
   EXPECT_EQ(open->report.operations, 10u) << "still open at the end";
-  EXPECT_THAT(open->report.notes, Contains(HasSubstr("still open")));
+  EXPECT_THAT(open->report.notes, Contains(HasSubstr("Still open")));
 }
 
 TEST_F(ProfileOfFile, RefusesASessionWhoseClockRanBackwards) {
