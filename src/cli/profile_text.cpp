@@ -198,7 +198,7 @@ std::string counters_text(const ProfileReport& report) {
   std::string out;
   for (const MetricView& pool : report.pools)
     out += fmt::format("  {} {}\n", pool.name,
-                       pool.unit == "bytes" && pool.value >= 0
+                       (pool.unit == "B" || pool.unit == "bytes") && pool.value >= 0
                            ? format_bytes(static_cast<std::uint64_t>(pool.value))
                            : fmt::format("{:.6g} {}", pool.value, pool.unit));
   if (!report.machine) return out;
