@@ -43,6 +43,14 @@ static void record_operations(pscope_session* session, uint16_t comm) {
   pscope_device_clock(session, 0, 100, 1000, 1010);
   pscope_op_device_times(session, &times);
   pscope_event(session, PSCOPE_SEVERITY_WARNING, phase, comm, -1);
+
+  const uint16_t decode = pscope_profile_name(session, "decode");
+  EXPECT(decode != 0 && decode == pscope_profile_name(session, "decode"));
+  EXPECT(pscope_profile_name(session, "") == 0);
+  const pscope_profile profile = pscope_profile_begin(session, decode, PSCOPE_SCOPE_THREAD);
+  EXPECT(profile.mark > 0);
+  pscope_profile_end(session, profile);
+  EXPECT(pscope_profile_begin(session, decode, 7).mark == 0);
 }
 
 static void measure(pscope_session* session) {
@@ -89,6 +97,7 @@ int main(void) {
   EXPECT(stats.dropped == 0);
   pscope_set_level(session, PSCOPE_LEVEL_OFF);
   EXPECT(pscope_get_level(session) == PSCOPE_LEVEL_OFF);
+  EXPECT(pscope_profile_begin(session, 1, PSCOPE_SCOPE_PROCESS).mark == 0);
 
   EXPECT(strncmp(pscope_segment_path(session), directory, strlen(directory)) == 0);
   unlink(pscope_segment_path(session));

@@ -1,10 +1,14 @@
+#include <algorithm>
 #include <stdexcept>
+#include <string>
+#include <thread>
 #include <type_traits>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "collect/collector_for_test.hpp"
+#include "model/profile_mark.hpp"
 #include "peerscope/peerscope.hpp"
 
 namespace peerscope {
@@ -199,6 +203,78 @@ TEST_F(CppApi, MetricsAndEventsReachTheReader) {
   EXPECT_EQ(metrics[1].value, 0.25);
   EXPECT_NEAR(metrics[2].p50, 1000, 1000.0 / 16);
   EXPECT_EQ(reader.keeper.events.at(0).value, 3);
+}
+
+struct SeenMark {
+  std::string name;
+  ProfileMark mark;
+  std::uint32_t thread = 0;
+};
+std::vector<SeenMark> marks_in(const RuntimeDir& dir) {
+  Reader reader(dir);
+  reader.poll_all();
+  std::vector<SeenMark> marks;
+  for (const Event& event : reader.keeper.events)
+    marks.push_back({reader.collector.text(event.process, event.name), profile_mark(event.value),
+                     event.thread});
+  return marks;
+}
+
+TEST_F(CppApi, ScopedProfilesNestAndCloseWhatTheyOpened) {
+  Session session(options());
+  {
+    const ScopedProfile outer(session, "step", PSCOPE_SCOPE_SESSION);
+    ScopedProfile inner(session, session.profile_name("decode"), PSCOPE_SCOPE_THREAD);
+    inner.end();
+    inner.end();  // once only
+  }
+  const std::vector<SeenMark> marks = marks_in(dir_);
+  ASSERT_EQ(marks.size(), 4u);
+  EXPECT_EQ(marks[0].name, "profile:step");
+  EXPECT_EQ(marks[1].name, "profile:decode");
+  EXPECT_TRUE(marks[0].mark.begins && marks[1].mark.begins);
+  EXPECT_FALSE(marks[2].mark.begins || marks[3].mark.begins);
+  EXPECT_EQ(marks[0].mark.scope, ProfileScope::session);
+  EXPECT_EQ(marks[2].mark.scope, ProfileScope::thread);
+  EXPECT_EQ(marks[2].mark.begin_ns, marks[1].mark.begin_ns);
+  EXPECT_EQ(marks[3].mark.begin_ns, marks[0].mark.begin_ns);
+}
+
+TEST_F(CppApi, ScopedProfilesOfThreadsSayWhichThread) {
+  Session session(options());
+  const std::uint16_t name = session.profile_name("decode");
+  {
+    const ScopedProfile here(session, name, PSCOPE_SCOPE_THREAD);
+    std::thread([&] { const ScopedProfile there(session, name, PSCOPE_SCOPE_THREAD); }).join();
+  }
+  const std::vector<SeenMark> marks = marks_in(dir_);
+  ASSERT_EQ(marks.size(), 4u);
+  EXPECT_EQ(std::count_if(marks.begin(), marks.end(),
+                          [&](const SeenMark& m) { return m.thread == marks[0].thread; }),
+            2);
+}
+
+TEST_F(CppApi, AProfileIsClosedThoughTheLevelWentOffMeanwhile) {
+  Session session(options());
+  {
+    const ScopedProfile scope(session, "decode");
+    session.set_level(PSCOPE_LEVEL_OFF);
+    const ScopedProfile never(session, "never");
+  }
+  const std::vector<SeenMark> marks = marks_in(dir_);
+  ASSERT_EQ(marks.size(), 2u);
+  EXPECT_EQ(marks[1].name, "profile:decode");
+  EXPECT_FALSE(marks[1].mark.begins);
+}
+
+TEST_F(CppApi, ProfilesOfASessionThatIsNotOpenAreHarmless) {
+  SessionOptions nowhere = options();
+  nowhere.runtime_dir = "/proc/no/such/directory";
+  const Session session(nowhere);
+  ScopedProfile scope(session, "decode");
+  scope.end();
+  EXPECT_EQ(pscope_profile_begin(nullptr, 1, PSCOPE_SCOPE_PROCESS).mark, 0);
+  pscope_profile_end(nullptr, {8, 1, {}});
 }
 
 }  // namespace

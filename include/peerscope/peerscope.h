@@ -293,6 +293,45 @@ PSCOPE_API void pscope_device_clock(pscope_session* session, uint16_t device_clo
 PSCOPE_API void pscope_event(pscope_session* session, int severity, uint16_t name, uint16_t comm,
                              int64_t value);
 
+/* ---- profile sessions: what `peerscope profile --name NAME` is about
+ * ------------------------------------------------------------------------------------------------- */
+
+/* Whose operations a session holds: those that begin while it is open. */
+enum pscope_scope {
+  PSCOPE_SCOPE_PROCESS = 0, /* of all threads of this process */
+  PSCOPE_SCOPE_THREAD = 1,  /* of the thread that began it */
+  PSCOPE_SCOPE_SESSION = 2, /* of all processes that record into the same session */
+};
+
+/* All zero: nothing to end. */
+typedef struct pscope_profile {
+  int64_t mark;
+  uint16_t name;
+  uint16_t reserved[3];
+} pscope_profile;
+
+/* Returns an id (equal text, equal id), or 0 when the table is full. At most 200 bytes of `text`
+ * count. Not for the hot path. */
+PSCOPE_API uint16_t pscope_profile_name(pscope_session* session, const char* text);
+PSCOPE_API pscope_profile pscope_profile_begin_(pscope_session* session, uint16_t name, int scope);
+PSCOPE_API void pscope_profile_end_(pscope_session* session, pscope_profile profile);
+
+/* Opens a profile session. `name` from pscope_profile_name. Sessions may nest and overlap; what is
+ * opened again under the same name, on any thread or rank, belongs to the same session. Costs one
+ * record; at level off one load and a predicted branch. */
+static inline pscope_profile pscope_profile_begin(pscope_session* session, uint16_t name,
+                                                  int scope) {
+  const pscope_profile none = {0, 0, {0, 0, 0}};
+  if (!session || __atomic_load_n(session->level, __ATOMIC_RELAXED) == PSCOPE_LEVEL_OFF)
+    return none;
+  return pscope_profile_begin_(session, name, scope);
+}
+/* Ends it, on any thread, also if the level is off by now. */
+static inline void pscope_profile_end(pscope_session* session, pscope_profile profile) {
+  if (profile.mark == 0) return;
+  pscope_profile_end_(session, profile);
+}
+
 /* ---- metrics of the user's own
  * -------------------------------------------------------------------------------- */
 

@@ -176,6 +176,10 @@ class Session {
     return pscope_stream_register(handle_, handle, device, name);
   }
   [[nodiscard]] std::uint16_t name(const char* text) { return pscope_name(handle_, text); }
+  // For ScopedProfile; 0 if the table is full.
+  [[nodiscard]] std::uint16_t profile_name(const char* text) {
+    return pscope_profile_name(handle_, text);
+  }
   [[nodiscard]] Counter counter(const char* name, const char* unit = "1") {
     return {handle_, pscope_counter(handle_, name, unit)};
   }
@@ -240,6 +244,30 @@ class ScopedOp {
   pscope_token token_;
   int exceptions_;
   pscope_status status_ = PSCOPE_STATUS_OK;
+};
+
+// A profile session: opens in the constructor, closes in the destructor, on any thread. May nest and
+// overlap with others; `peerscope profile --name NAME` reports what happened in all that have one
+// name.
+class ScopedProfile {
+ public:
+  // `name` from Session::profile_name: one record, no lock.
+  ScopedProfile(const Session& session, std::uint16_t name, pscope_scope of = PSCOPE_SCOPE_PROCESS)
+      : session_(session.handle()), profile_(pscope_profile_begin(session_, name, of)) {}
+  // Looks the name up first, with a lock: not for the hot path.
+  ScopedProfile(const Session& session, const char* name, pscope_scope of = PSCOPE_SCOPE_PROCESS)
+      : session_(session.handle()),
+        profile_(pscope_profile_begin(session_, pscope_profile_name(session_, name), of)) {}
+  ~ScopedProfile() { end(); }
+  ScopedProfile(const ScopedProfile&) = delete;
+  ScopedProfile& operator=(const ScopedProfile&) = delete;
+
+  // Before the destructor does.
+  void end() { pscope_profile_end(session_, std::exchange(profile_, {})); }
+
+ private:
+  pscope_session* session_;
+  pscope_profile profile_;
 };
 
 }  // namespace v1

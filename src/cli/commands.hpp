@@ -26,6 +26,8 @@ extern const Command kDebugHangCommand;
 extern const Command kDebugBundleCommand;
 extern const Command kDevicesCommand;
 extern const Command kRasCommand;
+extern const Command kProfileCommand;
+extern const Command kProfileCompareCommand;
 extern const Command kLevelCommand;
 extern const Command kVerifyCommand;
 extern const Command kSimulateCommand;

@@ -15,17 +15,23 @@ namespace peerscope {
 namespace {
 
 std::vector<const Command*> all_commands() {
-  std::vector<const Command*> commands{
-      &kDemoCommand,          &kRunCommand,           &kTopCommand,
-      &kReportCommand,        &kSessionsCommand,      &kRecordCommand,
-      &kInfoCommand,          &kQueryCommand,         &kExportCommand,
-      &kImportCommand,        &kMergeCommand,         &kLevelCommand,
-      &kDevicesCommand,       &kRasCommand,           &kExllamaCommand,
-      &kDoctorSourcesCommand, &kBenchTraceCommand,    &kBenchNcclCallbackCommand,
-      &kBenchRecordCommand,   &kBenchDeliveryCommand, &kBenchOverheadCommand,
-      &kBenchCompareCommand,  &kBenchP2pCommand,      &kBenchOverlapCommand,
-      &kBenchScaleCommand,    &kBenchDtypeCommand,    &kBenchSuiteCommand,
-      &kBenchTuneCommand,     &kVerifyCommand,        &kSimulateCommand,      &kBenchMonitorCommand};
+  std::vector<const Command*> commands{&kDemoCommand,          &kRunCommand,
+                                       &kTopCommand,           &kReportCommand,
+                                       &kSessionsCommand,      &kRecordCommand,
+                                       &kInfoCommand,          &kQueryCommand,
+                                       &kExportCommand,        &kImportCommand,
+                                       &kMergeCommand,         &kLevelCommand,
+                                       &kDevicesCommand,       &kRasCommand,
+                                       &kExllamaCommand,       &kDoctorSourcesCommand,
+                                       &kBenchTraceCommand,    &kBenchNcclCallbackCommand,
+                                       &kBenchRecordCommand,   &kBenchDeliveryCommand,
+                                       &kBenchOverheadCommand, &kBenchCompareCommand,
+                                       &kBenchP2pCommand,      &kBenchOverlapCommand,
+                                       &kBenchScaleCommand,    &kBenchDtypeCommand,
+                                       &kBenchSuiteCommand,    &kBenchTuneCommand,
+                                       &kVerifyCommand,        &kSimulateCommand,
+                                       &kProfileCommand,       &kProfileCompareCommand,
+                                       &kBenchMonitorCommand};
   for (int i = 0; i < kBenchCollectiveCommandCount; ++i)
     commands.push_back(&kBenchCollectiveCommands[i]);
   for (int i = 0; i < kConfigCommandCount; ++i) commands.push_back(&kConfigCommands[i]);

@@ -220,7 +220,7 @@ void Collector::route(Process& process, std::uint32_t thread, std::span<const Re
       process.decoder.decode(process.segment, clock_, record, thread, process.ops[ops]);
       ++ops;
     } else {
-      route_other(process, record);
+      route_other(process, thread, record);
     }
   }
   const std::span<const Op> batch{process.ops.data(), ops};
@@ -228,7 +228,7 @@ void Collector::route(Process& process, std::uint32_t thread, std::span<const Re
   joiner_.add(batch);
 }
 
-void Collector::route_other(Process& process, const Record& record) {
+void Collector::route_other(Process& process, std::uint32_t thread, const Record& record) {
   const std::int64_t at_ns = process.decoder.to_ns(clock_, record.begin());
   if (record.tag() == Tag::phase) {
     Op op;
@@ -248,7 +248,7 @@ void Collector::route_other(Process& process, const Record& record) {
     const auto [id, rank] = process.decoder.member(process.segment, comm);
     sink_.on_event({at_ns, static_cast<std::int64_t>(record.w2), process.index,
                     static_cast<std::uint16_t>(record.w1), comm,
-                    static_cast<std::uint8_t>((record.w1 >> 40) & 7), id, rank});
+                    static_cast<std::uint8_t>((record.w1 >> 40) & 7), thread, id, rank});
   }
 }
 

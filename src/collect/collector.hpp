@@ -35,6 +35,7 @@ struct Event {
   std::uint32_t process = 0;
   std::uint16_t name = 0, comm = 0;  // within the process
   std::uint8_t severity = 0;
+  std::uint32_t thread = 0;  // ring within the process, as Op::thread
   std::uint64_t comm_id = 0;     // what `comm` is on all ranks; 0: none
   std::uint16_t rank = kNoRank;  // of the process in it
 };
@@ -162,7 +163,7 @@ class Collector {
   void watch_control(Process& process, std::int64_t now_ns);
   std::uint64_t drain(Process& process, Ring& ring);
   void route(Process& process, std::uint32_t thread, std::span<const Record> records);
-  void route_other(Process& process, const Record& record);
+  void route_other(Process& process, std::uint32_t thread, const Record& record);
   void append_waiting(std::int64_t now_ns, std::vector<InFlight>& all) const;
   static bool claim_growth(Ring& ring, RingHeader& header, std::int64_t now_ns);
   void serve_growth(Process& process, Ring& ring, std::int64_t now_ns);

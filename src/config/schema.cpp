@@ -237,6 +237,15 @@ constexpr KeySpec kSchema[] = {
 {"profile.dir", text, "", 0, 0, "", "", kAtStart, "P2P_PROFILING_OUTPUT_DIR",
  "Where run writes its report as JSON, too; empty: nowhere."},
 
+{"profile.compare_difference", percent, "3 %", 0, 1, "", "", kAtStart, "",
+ "Difference of two medians below which `profile compare` names no winner; more where the medians wander more by themselves."},
+{"profile.compare_p", real, "0.01", 1e-9, 0.5, "", "", kAtStart, "",
+ "Of `profile compare`'s rank test after Holm's correction: above, a difference may be chance."},
+{"profile.compare_effect", real, "0.147", 0, 1, "", "", kAtStart, "",
+ "Cliff's delta below which an effect is negligible (0.33 medium, 0.474 large)."},
+{"profile.compare_samples", integer, "8", 2, 1024, "samples", "", kAtStart, "",
+ "Samples of each side below which nothing is compared."},
+
 {"debug.enabled", boolean, "true", 0, 0, "", "", kAtStart, "P2P_ENABLE_DEBUGGING",
  "Keep events."},
 {"debug.level", choice, "detailed", 0, 0, "", "basic detailed verbose", kAtStart, "P2P_DEBUG_LEVEL",

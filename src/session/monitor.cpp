@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "analyze/profile/spans.hpp"
 #include "base/units.hpp"
 #include "session/process_state.hpp"
 #include "session/recording.hpp"
@@ -222,8 +223,9 @@ void Monitor::on_call_site(const CallSite& site) {
 
 void Monitor::on_event(const Event& event) {
   if (options_.recording) options_.recording->on_event(event);
-  EventView view{event.at_ns, event.severity, collector_.text(event.process, event.name),
-                 event.process, event.value};
+  std::string text = collector_.text(event.process, event.name);
+  if (!profile_session_of(text).empty()) return;  // marks of profiles would drive out what happened
+  EventView view{event.at_ns, event.severity, std::move(text), event.process, event.value};
   if (options_.debug) options_.debug->on_event(debug_event(view, event.comm_id, event.rank));
   keep(std::move(view));
 }

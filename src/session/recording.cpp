@@ -136,6 +136,7 @@ void Recording::on_event(const Event& event) {
   mark.at_ns = event.at_ns;
   mark.value = event.value;
   mark.process = event.process;
+  mark.sequence = std::uint64_t{event.thread} + 1;
   mark.name = event.name;
   mark.comm = event.comm_id;
   mark.rank = event.rank;

@@ -8,6 +8,7 @@
 
 #include "analyze/aggregate.hpp"
 #include "analyze/histogram.hpp"
+#include "analyze/profile/spans.hpp"
 #include "collect/joiner.hpp"
 #include "session/recording.hpp"
 #include "session/summary.hpp"
@@ -210,7 +211,12 @@ Result<Snapshot> replay(const TraceReader& trace, const MonitorOptions& options,
   });
   if (!read) return read.error();
   const Status marks = trace.for_each_marks([&](std::span<const Mark> marks_read) {
-    for (const Mark& mark : marks_read) replay.add(mark);
+    for (const Mark& mark : marks_read) {
+      // Marks of profiles would drive out what happened.
+      const bool profile = mark.type == MarkType::event &&
+                           !profile_session_of(trace.meta().name(mark.process, mark.name)).empty();
+      if (!profile) replay.add(mark);
+    }
     return true;
   });
   if (!marks) return marks.error();

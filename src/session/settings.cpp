@@ -94,6 +94,15 @@ DebugOptions debug_options(const Config& config) {
   return options;
 }
 
+ProfileCompareOptions compare_options(const Config& config) {
+  ProfileCompareOptions options;
+  options.least_difference = config.share("profile.compare_difference");
+  options.p = config.real("profile.compare_p");
+  options.least_delta = config.real("profile.compare_effect");
+  options.least_samples = number<std::size_t>(config, "profile.compare_samples");
+  return options;
+}
+
 std::optional<nvml::MachineOptions> machine_options(const Config& config) {
   if (!config.boolean("source.nvml")) return std::nullopt;
   nvml::MachineOptions options;

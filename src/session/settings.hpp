@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "analyze/profile/compare.hpp"
 #include "collect/control.hpp"
 #include "config/config.hpp"
 #include "model/kinds.hpp"
@@ -26,6 +27,7 @@ MonitorOptions monitor_options(const Config& config);  // sessions and dirs are 
 DetectOptions detect_options(const Config& config);
 DebugOptions debug_options(const Config& config);
 TraceSettings trace_settings(const Config& config);
+ProfileCompareOptions compare_options(const Config& config);
 
 // NVML, unless source.nvml is false.
 std::optional<nvml::MachineOptions> machine_options(const Config& config);

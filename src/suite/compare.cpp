@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "analyze/stats/bootstrap.hpp"
+#include "analyze/stats/contrast.hpp"
 #include "base/units.hpp"
 
 namespace peerscope {
@@ -22,15 +22,17 @@ Timings timings_of(const ResultSet& set) {
   return out;
 }
 
-ChangeKind judge(const Change& change, const CompareOptions& options) {
-  const bool slower = change.ratio > 1 + options.threshold;
-  const bool faster = change.ratio < 1 / (1 + options.threshold);
-  if (!slower && !faster) return ChangeKind::same;
-  if (!change.interval || !change.test || change.test->p > options.p)
-    return ChangeKind::inconclusive;
-  if (slower && change.interval->low > 1 && change.test->z > 0) return ChangeKind::slower;
-  if (faster && change.interval->high < 1 && change.test->z < 0) return ChangeKind::faster;
-  return ChangeKind::inconclusive;
+ChangeKind kind_of(ContrastVerdict verdict) {
+  switch (verdict) {
+    case ContrastVerdict::larger:
+      return ChangeKind::slower;
+    case ContrastVerdict::smaller:
+      return ChangeKind::faster;
+    case ContrastVerdict::same:
+      return ChangeKind::same;
+    default:
+      return ChangeKind::inconclusive;
+  }
 }
 
 Change change_of(const std::string& key, std::uint64_t bytes, const Timing& before,
@@ -39,9 +41,13 @@ Change change_of(const std::string& key, std::uint64_t bytes, const Timing& befo
       .key = key, .bytes = bytes, .before_us = before.median_us, .after_us = after.median_us};
   if (before.median_us > 0) change.ratio = after.median_us / before.median_us;
   const std::vector<double> old_us = before.settled(), new_us = after.settled();
-  change.interval = ratio_interval(new_us, old_us);
-  change.test = mann_whitney(new_us, old_us);
-  change.verdict = judge(change, options);
+  Contrast seen = contrast(old_us, new_us, {.floor = options.threshold, .p = options.p});
+  change.interval = seen.interval;
+  change.test = seen.test;
+  // What has changed by less than the threshold is the same, however few samples say so.
+  const bool within =
+      change.ratio <= 1 + options.threshold && change.ratio >= 1 / (1 + options.threshold);
+  change.verdict = within ? ChangeKind::same : kind_of(seen.verdict);
   return change;
 }
 

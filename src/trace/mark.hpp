@@ -20,7 +20,7 @@ struct Mark {
   std::int64_t duration_ns = kUnknownNs;
   std::int64_t value = 0;
   std::uint64_t comm = 0;
-  std::uint64_t sequence = 0;
+  std::uint64_t sequence = 0;  // of an event: 1 + the thread (Op::thread) that it is of; 0: unknown
   std::uint32_t process = 0;
   std::uint16_t rank = kNoRank;
   std::uint16_t name = 0;  // TraceMeta::name(process, name)

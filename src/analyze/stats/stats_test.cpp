@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "analyze/stats/bootstrap.hpp"
+#include "analyze/stats/contrast.hpp"
 #include "analyze/stats/mann_whitney.hpp"
 #include "analyze/stats/robust.hpp"
 
@@ -122,6 +123,45 @@ TEST(MannWhitney, SaysWhyItHasNoAnswer) {
   EXPECT_EQ(mann_whitney({}, Samples{1, 2}).why(), Inconclusive::no_samples);
   EXPECT_EQ(mann_whitney(Samples{1}, Samples{1, 2}).why(), Inconclusive::one_sample);
   EXPECT_EQ(mann_whitney(Samples{1, 1}, Samples{1, 1, 1}).why(), Inconclusive::all_equal);
+}
+
+ContrastOptions strict() {
+  return {.floor = 0.05, .p = 0.01, .least_delta = 0.147, .least_samples = 8};
+}
+
+TEST(Contrast, DecidesOnlyWhereAllAgree) {
+  const Contrast larger = contrast(noisy(1, 10, 60), noisy(2, 12, 60), strict());
+  EXPECT_EQ(larger.verdict, ContrastVerdict::larger);
+  EXPECT_EQ(larger.doubt, Doubt::none);
+  EXPECT_NEAR(larger.ratio, 1.2, 0.05);
+  EXPECT_EQ(contrast(noisy(2, 12, 60), noisy(1, 10, 60), strict()).verdict,
+            ContrastVerdict::smaller);
+}
+
+TEST(Contrast, SaysWhyItDoesNotDecide) {
+  const auto doubt = [](const Samples& a, const Samples& b) {
+    const Contrast c = contrast(a, b, strict());
+    EXPECT_TRUE(c.verdict == ContrastVerdict::same || c.verdict == ContrastVerdict::inconclusive);
+    return c.doubt;
+  };
+  EXPECT_EQ(doubt({}, noisy(1, 10, 60)), Doubt::no_samples);
+  EXPECT_EQ(doubt({5}, noisy(1, 10, 60)), Doubt::too_few_samples);
+  EXPECT_EQ(doubt(noisy(1, 10, 7), noisy(2, 12, 60)), Doubt::too_few_samples);
+  EXPECT_EQ(doubt(Samples(20, 10), Samples(20, 20)), Doubt::all_equal);
+  EXPECT_EQ(doubt(Samples(20, 10), Samples(20, 10)), Doubt::within_noise);
+  EXPECT_EQ(doubt(noisy(1, 100, 400), noisy(2, 101, 400)), Doubt::within_noise);
+  EXPECT_EQ(doubt(Samples(20, 0), noisy(1, 10, 60)), Doubt::not_positive);
+  EXPECT_EQ(doubt({10, 30, 10, 30, 10, 30, 10, 30}, {34, 12, 40, 13, 28, 60, 12, 36}),
+            Doubt::not_significant);
+}
+
+TEST(Contrast, DriftIsHowFarTheMedianWanders) {
+  Samples rising;
+  for (int i = 0; i < 80; ++i) rising.push_back(100.0 + i);
+  EXPECT_NEAR(*drift_of_median(rising, 8), 35.0 / 139.5, 1e-9);
+  EXPECT_EQ(*drift_of_median(Samples(64, 3), 8), 0);
+  EXPECT_FALSE(drift_of_median(Samples(15, 3), 8));
+  EXPECT_EQ(drift_of_median({}, 8).why(), Inconclusive::no_samples);
 }
 
 }  // namespace

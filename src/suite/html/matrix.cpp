@@ -5,19 +5,10 @@
 #include <fmt/format.h>
 
 #include "base/units.hpp"
-#include "suite/html/chart.hpp"
+#include "html/chart.hpp"
 
 namespace peerscope {
 namespace {
-
-// The more there is of it, the more colour; of times the less the better is not judged.
-std::string cell(double value, double most) {
-  if (value < 0) return "<td class=\"none\">–</td>";
-  const double share = most > 0 ? value / most : 0;
-  return fmt::format(
-      "<td style=\"background:color-mix(in srgb,var(--c0) {:.0f}%,transparent)\">{:.3g}</td>",
-      8 + 42 * share, value);
-}
 
 std::string matrix_html(const P2pResult& result) {
   const P2pMatrix& matrix = result.matrix;
@@ -31,7 +22,7 @@ std::string matrix_html(const P2pResult& result) {
   for (std::size_t row = 0; row < matrix.cells.size(); ++row) {
     out += fmt::format("<tr><th>{}</th>",
                        matrix.rows.empty() ? std::string("all") : fmt::format("{}", row));
-    for (const double value : matrix.cells[row]) out += cell(value, result.most());
+    for (const double value : matrix.cells[row]) out += heat_cell(value, result.most());
     out += "</tr>\n";
   }
   const std::string axes = matrix.rows.empty()

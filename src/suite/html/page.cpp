@@ -6,9 +6,8 @@
 #include <fmt/format.h>
 
 #include "base/units.hpp"
+#include "html/chart.hpp"
 #include "suite/curves.hpp"
-#include "suite/html/chart.hpp"
-#include "suite/html/style.hpp"
 
 namespace peerscope {
 namespace {
@@ -156,22 +155,17 @@ std::string html_page(const ResultSet& set, const std::string& more) {
     for (const Curve& curve : curves.curves)
       styles.try_emplace(curve.name(), static_cast<int>(styles.size()));
   }
-  std::string out = fmt::format(
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width,initial-scale=1\"><title>peerscope benchmark, {}</title>"
-      "<style>{}</style></head><body><main>\n",
-      escaped(set.created), kReportStyle);
-  out += header(set);
+  std::string out = header(set);
   for (const CurveSet& curves : sets) out += section(curves, set, styles);
   out += more;
   if (sets.empty() && more.empty()) out += "<p class=\"soft\">Nothing was measured.</p>";
-  return out +
-         "<footer>Time: median of the samples; the interval is of the median, by bootstrap. GB/s "
-         "is 10⁹ "
-         "bytes per second; busbw as nccl-tests defines it. The roofline: what the least time and "
-         "the "
-         "link allow; what stays in caches may be above it. Dotted: where the fastest "
-         "changes.</footer>\n</main></body></html>\n";
+  out +=
+      "<footer>Time: median of the samples; the interval is of the median, by bootstrap. GB/s is "
+      "10⁹ "
+      "bytes per second; busbw as nccl-tests defines it. The roofline: what the least time and the "
+      "link allow; what stays in caches may be above it. Dotted: where the fastest "
+      "changes.</footer>\n";
+  return html_document("peerscope benchmark, " + set.created, out);
 }
 
 }  // namespace peerscope

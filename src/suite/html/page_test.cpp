@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "suite/html/chart.hpp"
+#include "html/chart.hpp"
 #include "suite/html/matrix.hpp"
 
 namespace peerscope {

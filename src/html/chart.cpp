@@ -1,4 +1,4 @@
-#include "suite/html/chart.hpp"
+#include "html/chart.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -43,8 +43,13 @@ class Plot {
       for (const ChartPoint& point : series.points) add(point);
     }
     for (const ChartPoint& point : chart.roof) add(point);
-    if (!(x_.low > 0) || !std::isfinite(x_.low)) x_ = {1, 2};
-    if (!(x_.high > x_.low)) x_ = {x_.low / 2, x_.low * 2};
+    if (chart.x == ChartAxis::seconds) {
+      if (!std::isfinite(x_.low)) x_ = {0, 1};
+      if (!(x_.high > x_.low)) x_.high = x_.low + 1;
+    } else {
+      if (!(x_.low > 0) || !std::isfinite(x_.low)) x_ = {1, 2};
+      if (!(x_.high > x_.low)) x_ = {x_.low / 2, x_.low * 2};
+    }
     if (chart.log_y) {
       if (!(y_.low > 0) || !std::isfinite(y_.low)) y_ = {1, 10};
       y_ = {std::pow(10, std::floor(std::log10(y_.low))),
@@ -70,7 +75,10 @@ class Plot {
     y_.add(point.y);
   }
   [[nodiscard]] double px(double x) const {
-    return kLeft + (kWidth - kLeft - kRight) * std::log(x / x_.low) / std::log(x_.high / x_.low);
+    const double share = chart_.x == ChartAxis::seconds
+                             ? (x - x_.low) / (x_.high - x_.low)
+                             : std::log(x / x_.low) / std::log(x_.high / x_.low);
+    return kLeft + (kWidth - kLeft - kRight) * share;
   }
   [[nodiscard]] double py(double y) const {
     const double share = chart_.log_y
@@ -79,19 +87,25 @@ class Plot {
     return kHeight - kBottom - (kHeight - kTop - kBottom) * share;
   }
 
+  [[nodiscard]] std::string line_x(double x, const std::string& text) const {
+    return fmt::format(
+        "<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>"
+        "<text class=\"tick\" text-anchor=\"middle\" x=\"{0:.1f}\" y=\"{3}\">{4}</text>",
+        px(x), kTop, kHeight - kBottom, kHeight - kBottom + 16, text);
+  }
+
   [[nodiscard]] std::string grid_x() const {
     std::string out;
+    if (chart_.x == ChartAxis::seconds) {
+      const double step = step_for(x_.high - x_.low);
+      for (double x = std::ceil(x_.low / step) * step; x <= x_.high + step * 1e-6; x += step)
+        out += line_x(x, fmt::format("{:.6g} s", x));
+      return out;
+    }
     const double first = std::ceil(std::log2(x_.low)), last = std::floor(std::log2(x_.high));
     const double step = std::max(1.0, std::ceil((last - first) / 9));
-    for (double power = first; power <= last; power += step) {
-      const double x = px(std::exp2(power));
-      out +=
-          fmt::format("<line class=\"grid\" x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/>",
-                      x, kTop, kHeight - kBottom);
-      out += fmt::format(
-          "<text class=\"tick\" text-anchor=\"middle\" x=\"{:.1f}\" y=\"{}\">{}</text>", x,
-          kHeight - kBottom + 16, format_bytes(static_cast<std::uint64_t>(std::exp2(power))));
-    }
+    for (double power = first; power <= last; power += step)
+      out += line_x(std::exp2(power), format_bytes(static_cast<std::uint64_t>(std::exp2(power))));
     return out;
   }
 
