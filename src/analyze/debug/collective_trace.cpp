@@ -134,7 +134,7 @@ CollectiveTrace trace_collective(const Op& which, const std::vector<Op>& ops,
   });
   std::vector<Op> calls;
   for (const RankTrace& rank : trace.ranks) calls.push_back(rank.op);
-  const Disagreement disagreement = compare_calls(calls);
+  const CallComparison disagreement = compare_calls(calls);
   trace.op = disagreement.usual;
   trace.mismatch = disagreement.clause;
   for (RankTrace& rank : trace.ranks) {

@@ -9,8 +9,8 @@
 
 namespace peerscope {
 
-Disagreement compare_calls(const std::vector<Op>& ranks) {
-  Disagreement out;
+CallComparison compare_calls(const std::vector<Op>& ranks) {
+  CallComparison out;
   if (ranks.empty()) return out;
   out.usual = ranks[0];
   std::map<std::pair<Kind, std::uint64_t>, std::vector<Op>> by_call;

@@ -8,7 +8,7 @@
 
 namespace peerscope {
 
-struct Disagreement {
+struct CallComparison {
   std::string
       clause;  // "Rank 2 called all_reduce 32 KB (32768 bytes), ranks 0 and 1 called ..."; "" none
   std::vector<int> odd;  // ranks in the minority; all of them where nobody can say who is wrong
@@ -16,6 +16,6 @@ struct Disagreement {
 };
 
 // Operations of one collective, one a rank.
-Disagreement compare_calls(const std::vector<Op>& ranks);
+CallComparison compare_calls(const std::vector<Op>& ranks);
 
 }  // namespace peerscope

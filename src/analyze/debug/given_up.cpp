@@ -40,7 +40,7 @@ std::vector<GivenUp> given_up(const LastSeen& last) {
       if (is_the_end(rank.collective) && rank.collective.sequence == sequence)
         out.ranks.push_back(rank.collective);
     }
-    Disagreement disagreement = compare_calls(out.ranks);
+    CallComparison disagreement = compare_calls(out.ranks);
     out.op = disagreement.usual;
     for (const Op& op : out.ranks) out.op.status = std::max(out.op.status, op.status);
     out.mismatch = std::move(disagreement.clause);

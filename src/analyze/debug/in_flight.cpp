@@ -31,7 +31,7 @@ int ranks_of(const Snapshot& snapshot, const Op& op) {
 void find_mismatch(InFlightGroup& group) {
   std::vector<Op> ops;
   for (const Entered& e : group.entered) ops.push_back(e.entry.op);
-  const Disagreement disagreement = compare_calls(ops);
+  const CallComparison disagreement = compare_calls(ops);
   group.op = disagreement.usual;
   group.mismatch = disagreement.clause;
   for (Entered& e : group.entered) {
