@@ -123,6 +123,41 @@ TEST_F(CudaStampsSession, NumbersGoOnWhileTheLevelIsOff) {
   EXPECT_THAT(numbers_of(0, Kind::all_reduce), testing::UnorderedElementsAre(0, 6));
 }
 
+// Copies have no kernel that could stamp: the host's side of each is recorded, not that of a capture.
+TEST_F(CudaStampsSession, CopiesAreRecordedAsTheHostSeesThem) {
+  on_two([&](CudaCommunicator& comm) {
+    std::vector<float> data(1000);
+    if (comm.rank() == 0) {
+      Result<CudaStream> stream = comm.device().make_stream();
+      ASSERT_TRUE(stream);
+      const Call put{.kind = Kind::copy,
+                     .input = data.data(),
+                     .count = data.size(),
+                     .dtype = Dtype::f32,
+                     .peer = 1};
+      ASSERT_TRUE(comm.run(put));
+      ASSERT_TRUE(comm.enqueue(put, stream->get()));
+      ASSERT_TRUE(comm.device().begin_capture(*stream));
+      ASSERT_TRUE(comm.enqueue(put, stream->get()));
+      ASSERT_TRUE(comm.device().end_capture(*stream));
+      ASSERT_TRUE(comm.get({data.data(), data.size(), Dtype::f32}, {1, 0}));
+      EXPECT_EQ(comm.pool_traffic(1).puts, 3u);
+      EXPECT_EQ(comm.pool_traffic(1).put_bytes, 12'000u);
+      EXPECT_EQ(comm.pool_traffic(1).get_bytes, 4'000u);
+    }
+    ASSERT_TRUE(comm.barrier());
+  });
+  EXPECT_THAT(numbers_of(0, Kind::copy), testing::UnorderedElementsAre(0, 1));
+  EXPECT_THAT(numbers_of(0, Kind::get), testing::UnorderedElementsAre(0));
+  for (const Op& op : reader.keeper.ops) {
+    if (op.kind != Kind::copy) continue;
+    EXPECT_EQ(op.peer, 1);
+    EXPECT_EQ(op.bytes, 4000u);
+    EXPECT_EQ(op.async, op.sequence == 1);
+    EXPECT_GE(op.host_duration_ns, 0);
+  }
+}
+
 TEST(CudaStamps, EachOperationAndEachReplayIsRecordedWithTheDevicesTimes) {
   ASSERT_TRUE(SharedObject::open(PSCOPE_FAKE_GPU_DIR "/libcuda.so.1"));
   const RuntimeDir dir;

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-STAGES = ["facts", "values", "speed", "link", "monitor", "times", "kills", "sanitizer"]
+STAGES = ["facts", "values", "speed", "link", "monitor", "times", "kills", "sanitizer", "host"]
 SANITIZER = "/usr/local/cuda/bin/compute-sanitizer"
 
 
@@ -84,7 +84,7 @@ class Bench:
     def speed(self):
         """all_reduce of ours and of NCCL, in turn, eager and as graphs; other operations of ours."""
         rows = []
-        sweep = ["-g", 2, "-n", 100, "-w", 20, "-c", 0, "-b", 1024, "-e", "512M", "-f", 4]
+        sweep = ["-g", 2, "-n", 100, "-w", 20, "-c", 0, "-b", 1024, "-e", "512M", "-f", 2]
         for number in range(self.args.rounds):
             for graph in (0, 1):
                 for backend, more in (("cuda", ["--level", "off", "--rounds", 3]), ("nccl", [*self.nccl(), "--processes", "--rounds", 3])):
@@ -93,11 +93,22 @@ class Bench:
                              for row in answer.get("rows", [])]
             self.say(f"speed: round {number + 1} of {self.args.rounds}")
         self.results["speed"] = rows
-        self.results["others"] = {name: self.json("bench", name, "--backend", "cuda", "--level", "off", "-g", 2, "-b", "16M", "-e", "256M", "-f", 4, "--rounds", 5)
+        self.results["others"] = {name: self.json("bench", name, "--backend", "cuda", "--level", "off", "-g", 2, "-b", "16M", "-e", "1G", "-f", 8, "--rounds", 5)
                                   for name in ("broadcast", "all_gather", "reduce_scatter", "all_to_all", "sendrecv")}
 
     def link(self):
+        """The link as our suite and as nvbandwidth's method see it, and Communicator::copy beside it, in turn."""
         self.results["link"] = self.json("bench", "p2p", "--backend", "cuda", "-g", 2)
+        copies = {"reference write": [], "reference read": [], "copy": [], "get": []}
+        way = pathlib.Path(__file__).with_name("nvbandwidth_way.py")
+        for _ in range(3):
+            reference = json.loads(subprocess.run([sys.executable, way, "--json"], capture_output=True, text=True, timeout=60).stdout)
+            copies["reference write"] += reference["write"]
+            copies["reference read"] += reference["read"]
+            for name in ("copy", "get"):
+                answer = self.json("bench", name, "--backend", "cuda", "--level", "off", "-g", 2, "-b", "512M", "-e", "512M", "-n", 16, "-w", 2, "--rounds", 7)
+                copies[name] += [row["algbw_gbs"] for row in answer.get("rows", [])]
+        self.results["copies"] = copies
 
     def monitor(self):
         """Device stamps on and off, in turn within the same processes."""
@@ -114,7 +125,14 @@ class Bench:
         stamps = {}
         for row in json.loads(answer.stdout):
             stamps.setdefault(row["bytes"], []).append(row["device_duration_ns"])
-        self.results["times"] = {"stamps": stamps, "events": json.loads(bench.stdout)["rows"]}
+        answer, _ = json.JSONDecoder().raw_decode(bench.stdout)  # below it is the report of `run`
+        self.results["times"] = {"stamps": stamps, "events": answer["rows"]}
+
+    def host(self):
+        """The host device, which needs processors of its own: large and small."""
+        large = self.json("bench", "all_reduce", "--backend", "host", "-g", 4, "-b", "64M", "-e", "64M", "-n", 20, "-w", 5, "--level", "off", "--algo", "all")
+        small = self.json("bench", "all_reduce", "--backend", "host", "-g", 2, "--threads", "-b", 8, "-e", "4K", "-f", 8, "-n", 2000, "-w", 200, "--level", "off")
+        self.results["host"] = {"large": large, "small": small, "memory": self.json("bench", "p2p", "--backend", "host", "-g", 4, "-b", "64M")}
 
     def kills(self):
         self.results["kills"] = self.json("verify", "--backend", "cuda", "--kills", 50, "--timeout", 0.5, timeout=200)

@@ -54,6 +54,13 @@ for name, answer in results["others"].items():
     for row in answer.get("rows", []):
         print(f"| {name} of {size(row['bytes'])}, busbw | {row['busbw_gbs']:.1f} |")
 
+if "copies" in results:
+    print("\n## Copies beside nvbandwidth's method\n\nGPU 0 writes to (reads from) GPU 1, 512 MiB, 16 in a stream between two events, in turn. Reference: `bench/gpu/nvbandwidth_way.py`,"
+          " the driver alone. Ours: `peerscope bench copy` and `get`: Communicator::copy into registered memory.\n\n| | GB/s: median [least to most] |\n|---|---|")
+    for name, gbs in results["copies"].items():
+        if gbs:
+            print(f"| {name} | {middle(gbs):.1f} [{min(gbs):.1f} to {max(gbs):.1f}] |")
+
 print("\n## What monitoring costs\n\nTime over that at level off in the same processes, levels in turn: of the means (95 %); median.\n")
 print("| | off, us | basic | detailed | comprehensive |\n|---|---|---|---|---|")
 for part in results["monitor"]:
@@ -70,7 +77,7 @@ for n, ns in sorted(results["times"]["stamps"].items(), key=lambda item: int(ite
         print(f"| {size(int(n))} | {middle(ns) / 1e3:.2f} | {between:.2f} | {between - middle(ns) / 1e3:.2f} |")
 
 print("\n## Are the values right?\n")
-for answer in results["values"]:
+for answer in results.get("values", []):
     print(f"- {answer.get('ranks')} ranks: {answer.get('cases')} random operations, {answer.get('graphs')} launches as graphs, {answer.get('failed')} wrong"
           f"{': ' + str(answer.get('first')) if answer.get('failed') else ''}")
 for tool, answer in results.get("sanitizer", {}).items():
@@ -78,3 +85,15 @@ for tool, answer in results.get("sanitizer", {}).items():
 kills = results.get("kills", {})
 print(f"- {kills.get('kills')} processes killed at random: {kills.get('late')} told too late (time-out {kills.get('timeout_s')} s, at most {kills.get('most_s')} s), "
       f"{kills.get('unnamed')} without the rank's name. `{kills.get('example')}`")
+
+if "host" in results:
+    host = results["host"]
+    limit = next((cell for case in host["memory"].get("testcases", []) if case["name"] == "host_ring_write" for row in case["matrix"] for cell in row if cell), None)
+    print("\n## The host device\n\nRanks are processes (small: threads), each on a processor of its own. The limit: all four copy at once by memcpy"
+          f" (`bench p2p -t host_ring_write -g 4 -b 64M`): {limit:.1f} GB/s together. An all_reduce of S bytes moves 2 (n - 1) / n S from each rank, so `busbw` times 4 is what is moved.\n"
+          "\n| | us | moved, GB/s | of the limit |\n|---|---|---|---|")
+    for row in host["large"].get("rows", []):
+        moved = 4 * row["busbw_gbs"]
+        print(f"| {size(row['bytes'])}, 4 ranks, {row['algorithm']}{', in place' if row.get('in_place') else ''} | {row['time_us']:.0f} | {moved:.1f} | {moved / limit:.0%} |")
+    for row in host["small"].get("rows", []):
+        print(f"| {size(row['bytes'])}, 2 threads | {row['time_us']:.2f} | | |")

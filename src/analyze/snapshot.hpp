@@ -57,8 +57,8 @@ struct MetricView {
   double value = 0.0;                     // counter: total; gauge: latest; histogram: mean
   std::uint64_t count = 0;                // histogram: samples
   double p50 = kUnknown, p99 = kUnknown;  // histogram only
-  std::optional<int>
-      rank;  // of a gauge that each rank has for itself ("pool.*"); else of all processes
+  std::optional<int> rank =
+      std::nullopt;  // of a gauge that each rank has for itself ("pool.*"); else of all processes
 };
 
 // Where operations spend their time inside (level comprehensive), host clock.

@@ -14,6 +14,7 @@ using Made = Result<std::unique_ptr<BenchBackend>>;
 Made make_host(const BackendOptions& options) {
   return make_host_backend({.threads = options.threads,
                             .pin = options.pin,
+                            .pool_bytes = options.pool_bytes,
                             .session = options.session,
                             .level = options.level,
                             .tuning_file = options.tuning_file});
@@ -21,6 +22,7 @@ Made make_host(const BackendOptions& options) {
 
 Made make_cuda(const BackendOptions& options) {
   return make_cuda_backend({.threads = options.threads,
+                            .pool_bytes = options.pool_bytes,
                             .session = options.session,
                             .level = options.level,
                             .tuning_file = options.tuning_file});

@@ -13,6 +13,7 @@ namespace peerscope {
 struct BackendOptions {
   bool threads = false;      // host: ranks are threads of one process
   bool pin = true;           // host: ranks on processors of their own, where there are enough
+  std::size_t pool_bytes = 0;  // of each rank's registered memory; 0: as usual
   std::string session = {};  // operations are recorded under it; empty: nothing is
   Level level = Level::detailed;
   std::string tuning_file = {};

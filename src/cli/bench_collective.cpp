@@ -9,7 +9,7 @@ template <Kind kKind>
 int bench_main(Args& args) {
   SweepRequest request;
   request.kinds = {kKind};
-  request.has_nccl_driver = true;
+  request.has_nccl_driver = is_collective(kKind) || kKind == Kind::send;
   add_sweep_options(args, request);
   if (const auto status = args.parse()) return *status;
   return bench_sweep(args, request);
@@ -36,6 +36,8 @@ const Command kBenchCollectiveCommands[] = {
     {{"bench gather", "the same", kExamples, kExits}, bench_main<Kind::gather>},
     {{"bench all_to_all", "the same", kExamples, kExits}, bench_main<Kind::all_to_all>},
     {{"bench sendrecv", "the same, rank 0 to rank 1", kExamples, kExits}, bench_main<Kind::send>},
+    {{"bench copy", "the same, one-sided: rank 0 writes to rank 1's registered memory", kExamples, kExits}, bench_main<Kind::copy>},
+    {{"bench get", "the same: rank 0 reads from there", kExamples, kExits}, bench_main<Kind::get>},
 };
 const int kBenchCollectiveCommandCount = static_cast<int>(std::size(kBenchCollectiveCommands));
 

@@ -7,6 +7,7 @@
 
 #include "cli/bench_sweep.hpp"
 #include "cli/state_dir.hpp"
+#include "comm/pool.hpp"
 #include "suite/case.hpp"
 #include "suite/format.hpp"
 #include "suite/sweep.hpp"
@@ -52,6 +53,7 @@ class Measurement {
       if (!std::filesystem::exists(options.tuning_file))
         return unsupported("--tuned: nothing is known of this machine yet; peerscope bench tune");
     }
+    options.pool_bytes = registered_bytes();
     Result<std::unique_ptr<BenchBackend>> backend = make_backend(name, options);
     if (!backend)
       return Error{backend.error().code, fmt::format("{}: {}", name, backend.error().message)};
@@ -61,6 +63,15 @@ class Measurement {
       if (!done) return done;
     }
     return Done{};
+  }
+
+  // What one-sided operations of all sizes and types take, one after the other; 0: there are none.
+  [[nodiscard]] std::size_t registered_bytes() const {
+    std::size_t bytes = 0;
+    if (std::none_of(request_.kinds.begin(), request_.kinds.end(), is_one_sided)) return 0;
+    for (const std::uint64_t size : selection_.sizes)
+      bytes += selection_.dtypes.size() * Pool::rounded(std::max<std::size_t>(size, 8));
+    return request_.kinds.size() * bytes;
   }
 
   Status run_ranks(BenchBackend& backend, int ranks) {

@@ -110,7 +110,8 @@ TEST_F(LiveFaults, TheRankThatIsKilledIsNamedFromWhatItLeft) {
   bool named = false;
   while (!named && Clock::now() - begin < std::chrono::seconds(5)) {
     monitor.poll();
-    for (const Finding& finding : monitor.snapshot()->findings) {
+    const auto snapshot = monitor.snapshot();
+    for (const Finding& finding : snapshot->findings) {
       if (finding.kind == "process_died") named = true;
       if (finding.kind == "hang" && finding.subject.rank == 2) named = true;
     }

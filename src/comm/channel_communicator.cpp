@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "comm/algorithms.hpp"
+#include "comm/pool_gauges.hpp"
 
 namespace peerscope {
 
@@ -17,7 +18,9 @@ ChannelCommunicator::ChannelCommunicator(Identity identity, std::unique_ptr<Tran
       pool_(pool),
       costs_(costs),
       tuned_(std::move(tuned)),
-      executor_(*transport_, rank(), ranks()) {}
+      executor_(*transport_, rank(), ranks()) {
+  show_pool(pool_, Communicator::identity().session, Communicator::rank());
+}
 
 Result<Algorithm> ChannelCommunicator::choose(const Call& call) const {
   if (!is_collective(call.kind)) return Algorithm::direct;

@@ -75,8 +75,7 @@ Communicator::Communicator(Identity identity)
     : identity_(std::move(identity)),
       sent_(static_cast<std::size_t>(identity_.ranks)),
       received_(sent_.size()),
-      copied_(sent_.size()),
-      got_(sent_.size()) {
+      traffic_(sent_.size()) {
   const pscope_comm_desc desc{.id = identity_.id,
                               .name = identity_.name.c_str(),
                               .rank = static_cast<std::uint32_t>(identity_.rank),
@@ -104,6 +103,10 @@ Result<Operation> Communicator::begin(const Call& call) {
   operation.call.algorithm = *algorithm;
   if (Status fine = admit(operation.call); !fine) return fine.error();
   operation.sequence = counter_of(call)++;
+  if (call.kind == Kind::copy)
+    traffic_[static_cast<std::size_t>(call.peer)].put_bytes += operation.bytes;
+  if (call.kind == Kind::get)
+    traffic_[static_cast<std::size_t>(call.peer)].get_bytes += operation.bytes;
   return operation;
 }
 
@@ -147,9 +150,9 @@ std::uint64_t& Communicator::counter_of(const Call& call) {
     case Kind::recv:
       return received_[peer];
     case Kind::copy:
-      return copied_[peer];
+      return traffic_[peer].puts;
     case Kind::get:
-      return got_[peer];
+      return traffic_[peer].gets;
     default:
       return collectives_;
   }

@@ -35,6 +35,12 @@ struct Operation {
   std::uint64_t bytes = 0;  // as nccl-tests counts
 };
 
+// What this rank has moved to and from one peer's registered memory, as far as it was accepted.
+struct PoolTraffic {
+  std::uint64_t puts = 0, put_bytes = 0;  // copy
+  std::uint64_t gets = 0, get_bytes = 0;  // get
+};
+
 // One rank of a communicator. Used by one thread at a time. Each call blocks until this rank's part
 // is done, or says what went wrong and with which ranks. Between two ranks, operations must come in
 // the same order on both.
@@ -87,6 +93,9 @@ class Communicator {
 
   // This rank's registered memory; nullptr where the backend has none.
   virtual Pool* pool() { return nullptr; }
+  const PoolTraffic& pool_traffic(int peer) const {
+    return traffic_[static_cast<std::size_t>(peer)];
+  }
 
  protected:
   explicit Communicator(Identity identity);
@@ -115,7 +124,8 @@ class Communicator {
   Identity identity_;
   std::optional<Error> failure_;
   std::uint64_t collectives_ = 0;
-  std::vector<std::uint64_t> sent_, received_, copied_, got_;  // by peer
+  std::vector<std::uint64_t> sent_, received_;  // by peer
+  std::vector<PoolTraffic> traffic_;
   std::uint16_t recorded_as_ = 0;
   MarkNames mark_names_;
 };

@@ -32,7 +32,7 @@ void Pool::remove_free(std::size_t offset, std::size_t bytes) {
   free_by_size_.erase({bytes, offset});
 }
 
-Result<Block> Pool::allocate(std::size_t bytes) {
+Result<Block> Pool::take(std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   const std::size_t size = rounded(bytes);
   const auto fit = free_by_size_.lower_bound({size, 0});
@@ -57,7 +57,7 @@ Result<Block> Pool::allocate(std::size_t bytes) {
   return Block{memory_.data() + offset, offset, bytes};
 }
 
-Status Pool::release(const Block& block) {
+Status Pool::give_back(const Block& block) {
   const std::lock_guard lock(mutex_);
   const auto found = taken_.find(block.offset);
   if (found == taken_.end() || block.data != memory_.data() + block.offset) {
@@ -85,6 +85,27 @@ Status Pool::release(const Block& block) {
   }
   add_free(offset, bytes);
   return Done{};
+}
+
+void Pool::watch(std::function<void(const PoolStats&)> watcher) {
+  watcher_ = std::move(watcher);
+  tell();
+}
+
+void Pool::tell() const {
+  if (watcher_) watcher_(stats());
+}
+
+Result<Block> Pool::allocate(std::size_t bytes) {
+  Result<Block> block = take(bytes);
+  tell();
+  return block;
+}
+
+Status Pool::release(const Block& block) {
+  const Status done = give_back(block);
+  if (done) tell();
+  return done;
 }
 
 PoolStats Pool::stats() const {

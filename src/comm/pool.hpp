@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -44,6 +45,8 @@ class Pool {
   // `invalid_argument` if the block is not (or no longer) one of this pool.
   Status release(const Block& block);
   PoolStats stats() const;
+  // Hears of every change, after it, from whoever made it. Set before others use the pool.
+  void watch(std::function<void(const PoolStats&)> watcher);
 
   // Every block begins at a multiple of it.
   static constexpr std::size_t kAlignment = 256;
@@ -56,6 +59,9 @@ class Pool {
   };
   void add_free(std::size_t offset, std::size_t bytes);
   void remove_free(std::size_t offset, std::size_t bytes);
+  Result<Block> take(std::size_t bytes);
+  Status give_back(const Block& block);
+  void tell() const;
 
   mutable std::mutex mutex_;
   std::span<std::byte> memory_;
@@ -63,6 +69,7 @@ class Pool {
   std::map<std::size_t, std::size_t> free_;                     // offset -> bytes
   std::set<std::pair<std::size_t, std::size_t>> free_by_size_;  // (bytes, offset)
   PoolStats stats_;
+  std::function<void(const PoolStats&)> watcher_;
 };
 
 }  // namespace peerscope

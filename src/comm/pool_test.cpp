@@ -30,6 +30,18 @@ TEST(Pool, ExhaustionIsAnErrorThatSaysHowMuchIsFree) {
   EXPECT_TRUE(of.pool.allocate(4096));
 }
 
+TEST(Pool, AWatcherHearsOfEveryChangeThatWasMade) {
+  PoolOf of(1 << 16);
+  std::vector<std::size_t> used;
+  of.pool.watch([&](const PoolStats& stats) { used.push_back(stats.used); });
+  const Result<Block> block = of.pool.allocate(1024);
+  ASSERT_TRUE(block);
+  EXPECT_FALSE(of.pool.allocate(1 << 20));
+  ASSERT_TRUE(of.pool.release(*block));
+  EXPECT_FALSE(of.pool.release(*block));
+  EXPECT_EQ(used, (std::vector<std::size_t>{0, 1024, 1024, 0}));
+}
+
 TEST(Pool, CountsUsePeakAndAllocations) {
   PoolOf of(1 << 16);
   const Result<Block> a = of.pool.allocate(1000), b = of.pool.allocate(100);

@@ -24,6 +24,12 @@ struct OverlapTime {  // of the same work, alone and both at once
   double compute_alone_ns = 0, compute_beside_ns = 0;
 };
 
+// Memory that peers reach by Communicator::copy and get.
+struct RegisteredMemory {
+  void* data = nullptr;
+  std::size_t offset = 0;  // what a peer calls it by
+};
+
 // One rank. Used by one thread at a time; different ranks by different threads or processes. An
 // error ends the measurement on all ranks.
 class BenchRank {
@@ -37,6 +43,10 @@ class BenchRank {
   // register it with its peers here.
   virtual Result<void*> allocate(std::size_t bytes) = 0;
   virtual void release(void* memory) = 0;
+  // The same within the registered memory, at the same offset on all ranks; it stays to the rank's end.
+  virtual Result<RegisteredMemory> register_memory(std::size_t) {
+    return Error{ErrorCode::unsupported, "this backend has no registered memory"};
+  }
   // Complete when they return.
   virtual Status upload(void* to, const void* from, std::size_t bytes) = 0;
   virtual Status download(void* to, const void* from, std::size_t bytes) = 0;

@@ -34,6 +34,7 @@ bool has_in_place(Kind kind) {
 
 std::optional<Call> call_of(const Case& test, int rank, int ranks, const CaseBuffers& buffers) {
   if (test.kind == Kind::send && rank > 1) return std::nullopt;
+  if (is_one_sided(test.kind) && rank != 0) return std::nullopt;
   const Lengths lengths = lengths_of(test, ranks);
   Call call{.kind = test.kind,
             .input = buffers.input,
@@ -43,6 +44,10 @@ std::optional<Call> call_of(const Case& test, int rank, int ranks, const CaseBuf
             .op = test.op,
             .algorithm = test.algorithm};
   if (has_root(test.kind)) call.peer = 0;
+  if (is_one_sided(test.kind)) {
+    call.peer = 1;
+    call.offset = buffers.offset;
+  }
   if (test.kind == Kind::gather) call.counts = buffers.counts;
   if (test.kind == Kind::send) {
     call.kind = rank == 0 ? Kind::send : Kind::recv;

@@ -12,7 +12,8 @@
 namespace peerscope {
 
 struct Case {
-  Kind kind = Kind::all_reduce;  // send: from rank 0 to rank 1
+  // send: from rank 0 to rank 1. copy, get: rank 0 writes to (reads from) rank 1's registered memory.
+  Kind kind = Kind::all_reduce;
   Dtype dtype = Dtype::f32;
   ReduceOp op = ReduceOp::sum;
   Algorithm algorithm = Algorithm::unknown;
@@ -31,6 +32,7 @@ Lengths lengths_of(const Case& test, int ranks);
 
 // What sends, receives or deals has no in place; a gather's would be the root's only.
 bool has_in_place(Kind kind);
+constexpr bool is_one_sided(Kind kind) { return kind == Kind::copy || kind == Kind::get; }
 
 // The call of one rank; none where it takes no part. In place both point into `output`, which holds
 // the larger side. `counts` (of each rank, for gather) lives as long as the call.
@@ -38,6 +40,7 @@ struct CaseBuffers {
   void* input = nullptr;
   void* output = nullptr;
   std::span<const std::size_t> counts = {};
+  std::size_t offset = 0;  // copy, get: in the peer's registered memory
 };
 std::optional<Call> call_of(const Case& test, int rank, int ranks, const CaseBuffers& buffers);
 

@@ -65,7 +65,8 @@ void Reference::write_input(int rank, std::size_t first, std::span<std::byte> to
 }
 
 bool Reference::has_output(int rank) const {
-  if (shape_.kind == Kind::send) return rank == 1;
+  if (shape_.kind == Kind::send || shape_.kind == Kind::copy) return rank == 1;
+  if (shape_.kind == Kind::get) return rank == 0;
   return (shape_.kind != Kind::reduce && shape_.kind != Kind::gather) || rank == 0;
 }
 
@@ -76,8 +77,8 @@ std::uint64_t Reference::count_wrong(int rank, const Lengths& lengths, std::size
   if (is_reduction(shape_.kind))
     return count_wrong_reduced(
         shape_.kind == Kind::reduce_scatter ? r * lengths.output + first : first, got);
-  if (shape_.kind == Kind::broadcast || shape_.kind == Kind::send)
-    return count_wrong_moved(0, first, got);
+  if (shape_.kind == Kind::broadcast || !is_collective(shape_.kind))
+    return count_wrong_moved(shape_.kind == Kind::get ? 1 : 0, first, got);
   // The rest comes in one block from each rank.
   const std::size_t block = lengths.output / n;
   std::uint64_t wrong = 0;

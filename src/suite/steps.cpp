@@ -42,7 +42,7 @@ void add_steps(const std::string& backend, bool full, std::vector<SuiteStep>& st
   SuiteStep overlap{.name = "overlap", .what = SuiteStep::What::overlap, .algorithms = "auto"};
   overlap.least = 4096;
   overlap.factor = 32;
-  if (backend != "nccl") add(overlap);
+  add(overlap);
 }
 
 }  // namespace

@@ -24,17 +24,18 @@ class Group {
         reference_({places[0].kind, places[0].dtype, places[0].op, rank.ranks()},
                    std::max(lengths_.input, lengths_.output)) {}
   ~Group() {
-    if (output_ != nullptr) rank_.release(output_);
-    if (input_ != nullptr) rank_.release(input_);
+    for (void* buffer : {input_, output_}) {
+      if (buffer != nullptr && buffer != registered_.data) rank_.release(buffer);
+    }
   }
   Group(const Group&) = delete;
   Group& operator=(const Group&) = delete;
 
   Status open() {
-    Result<void*> input = rank_.allocate(lengths_.input * width_);
+    Result<void*> input = buffer(lengths_.input * width_, Kind::get);
     if (!input) return input.error();
     input_ = *input;
-    Result<void*> output = rank_.allocate(output_bytes());
+    Result<void*> output = buffer(output_bytes(), Kind::copy);
     if (!output) return output.error();
     output_ = *output;
     Status given = give(input_);
@@ -76,6 +77,8 @@ class Group {
     if (fine) fine = give(input_of(i));
     if (fine) fine = rank_.barrier();
     if (fine) fine = once(i).status;
+    // Who is written to does not notice.
+    if (fine && is_one_sided(places_[i].kind)) fine = rank_.barrier();
     if (!fine || !reference_.has_output(rank_.rank())) return fine;
     std::vector<std::byte> piece(std::min(kPiece, lengths_.output * width_));
     const auto* const from = static_cast<const std::byte*>(output_of(i));
@@ -95,11 +98,19 @@ class Group {
     BatchTime time;
   };
 
+  // Registered where `one_sided` reaches it.
+  Result<void*> buffer(std::size_t bytes, Kind one_sided) {
+    if (places_[0].kind != one_sided) return rank_.allocate(bytes);
+    const Result<RegisteredMemory> registered = rank_.register_memory(bytes);
+    if (!registered) return registered.error();
+    registered_ = *registered;
+    return registered_.data;
+  }
   [[nodiscard]] std::size_t output_bytes() const {
     return std::max(lengths_.input, lengths_.output) * width_;
   }
   [[nodiscard]] std::optional<Call> call(std::size_t i) const {
-    return call_of(places_[i], rank_.rank(), rank_.ranks(), {input_, output_, counts_});
+    return call_of(places_[i], rank_.rank(), rank_.ranks(), {input_, output_, counts_, registered_.offset});
   }
   [[nodiscard]] void* input_of(std::size_t i) const {
     const auto made = call(i);
@@ -146,6 +157,7 @@ class Group {
   std::vector<std::size_t> counts_;
   Reference reference_;
   void *input_ = nullptr, *output_ = nullptr;
+  RegisteredMemory registered_;  // one of the two, for what is one-sided
 };
 
 }  // namespace
@@ -173,8 +185,10 @@ std::size_t end_of_group(const std::vector<Case>& places, std::size_t begin) {
 }
 
 Batching batching_of(const Case& test, const SweepPlan& plan, bool asynchronous) {
-  if (asynchronous) return {.samples = 1, .operations = plan.iterations};
-  if (!has_root(test.kind) && test.kind != Kind::send) return {.samples = plan.iterations};
+  // Of what not all ranks take part in, the others' share of the time is none.
+  if (asynchronous)
+    return {.samples = 1, .operations = plan.iterations, .slowest = !is_collective(test.kind)};
+  if (!has_root(test.kind) && is_collective(test.kind)) return {.samples = plan.iterations};
   const int operations = std::min(plan.iterations, std::max(5, plan.iterations / 20));
   return {.samples = std::max(1, plan.iterations / operations),
           .operations = operations,

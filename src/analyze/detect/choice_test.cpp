@@ -38,7 +38,7 @@ TEST(WrongAlgorithm, IsNoneWithinTheNoiseOrOnTooFew) {
   run_series(close, {all_reduce(16384, Algorithm::ring, 13'500)}, 3, 2, 4 * kSecond);
   EXPECT_TRUE(alarms(snapshot_of(close, 7 * kSecond)).empty());
   Aggregator few;
-  run_series(few, {all_reduce(16384, Algorithm::direct, 12'000)}, 0.05, 1);  // 25
+  run_series(few, {all_reduce(16384, Algorithm::direct, 12'000)}, 0.02, 1);  // 10
   run_series(few, {all_reduce(16384, Algorithm::ring, 40'000)}, 3, 2, 4 * kSecond);
   EXPECT_TRUE(alarms(snapshot_of(few, 7 * kSecond)).empty());
 }

@@ -10,7 +10,7 @@
 namespace peerscope {
 namespace {
 
-constexpr const char* kAction =
+constexpr const char* kWatchTheLink =
     "nvidia-smi nvlink -e and -s while it runs; reseat the bridge or cable; peerscope devices "
     "--watch";
 
@@ -22,7 +22,7 @@ Finding of_device(const DeviceSummary& device, const DeviceFlaps& flaps) {
       "GPU{}: errors of its links rose {} times, a link was lost {} times, with calm between: a "
       "link comes and goes.",
       device.index, flaps.error_bursts, flaps.drops);
-  out.action = kAction;
+  out.action = kWatchTheLink;
   out.confidence = 0.8;
   out.since_ns = flaps.since_ns;
   out.evidence = {{"error_bursts", static_cast<double>(flaps.error_bursts)},
@@ -46,7 +46,7 @@ Finding describe_flapping_link(const Snapshot& snapshot, const LinkVerdict& verd
       link_words(suspect), format_bandwidth(suspect.before_bytes_per_s),
       format_bandwidth(suspect.now_bytes_per_s), name(std::get<Clock>(verdict.key)),
       suspect.flaps > 0 ? fmt::format(", {} times so far", suspect.flaps) : "", counted);
-  out.action = kAction;
+  out.action = kWatchTheLink;
   out.confidence = counted.empty() ? 0.8 : 0.95;
   if (suspect.flaps > 0) out.evidence.emplace_back("flaps", static_cast<double>(suspect.flaps));
   out.evidence.emplace_back("error_bursts", static_cast<double>(verdict.flaps.error_bursts));

@@ -231,14 +231,7 @@ std::vector<LinkSuspect> suspect_links(const PairGroup& group, std::int64_t now_
   auto flaps = explain(LinkTrouble::flapping, panel.flaps, panel, options);
   // Pairs of several ranks that are slow in turns wait for something else, each at its time.
   if (flaps && flaps->shared) flaps.reset();
-  std::vector<SlowPair> steady = panel.slow;
-  if (flaps) {
-    // What stands in a slow stretch now, or has flapped too rarely yet, is of the same trouble.
-    std::erase_if(steady, [&flaps](const SlowPair& s) {
-      return s.touches(flaps->rank) && (flaps->peer < 0 || s.touches(flaps->peer));
-    });
-  }
-  auto slow = explain(LinkTrouble::slow, steady, panel, options);
+  auto slow = explain(LinkTrouble::slow, panel.slow, panel, options);
   // Ranks that a slow link has made late make others' pairs wait: the weaker of two is the echo of the stronger.
   if (flaps && slow) (strength(*flaps) >= strength(*slow) ? slow : flaps).reset();
   std::vector<LinkSuspect> out;

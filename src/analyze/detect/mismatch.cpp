@@ -13,7 +13,7 @@
 namespace peerscope {
 namespace {
 
-constexpr const char* kAction =
+constexpr const char* kCompareCalls =
     "Compare what this rank and another call at that number (shapes, branches that only one "
     "takes); "
     "the calls of each: peerscope report --json";
@@ -31,7 +31,7 @@ Finding made(const Snapshot& snapshot, std::uint64_t comm, Kind kind) {
   out.severity = Severity::critical;  // its result is wrong, or it will not end
   out.subject.communicator = communicator_name(snapshot, comm);
   out.subject.operation = std::string(name(kind));
-  out.action = kAction;
+  out.action = kCompareCalls;
   out.confidence = 0.95;
   out.impact = 1.0;
   return out;

@@ -1,7 +1,9 @@
 // A pool of registered memory that is nearly full, or from which operations got nothing any more.
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <optional>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -15,6 +17,27 @@ namespace {
 struct Fill {
   std::optional<double> used, capacity;
 };
+
+struct Place {
+  std::optional<int> rank;
+  bool used = false;  // else its capacity
+};
+// "pool.used_bytes", of the metric's rank if it has one; "pool.rank3.used_bytes", of that rank.
+std::optional<Place> place_of(const MetricView& metric) {
+  std::string_view name = metric.name;
+  Place place{metric.rank, name.ends_with(".used_bytes")};
+  if (!name.starts_with("pool.") || (!place.used && !name.ends_with(".capacity_bytes")))
+    return std::nullopt;
+  name.remove_prefix(sizeof "pool." - 1);
+  if (name == "used_bytes" || name == "capacity_bytes") return place;
+  int rank = -1;
+  const char* end = name.data() + name.size();
+  if (!name.starts_with("rank")) return std::nullopt;
+  const auto [rest, error] = std::from_chars(name.data() + 4, end, rank);
+  if (error != std::errc() || rank < 0 || *rest != '.') return std::nullopt;
+  place.rank = rank;
+  return place;
+}
 
 struct Refused {  // operations that ended with no_memory, over the last 10 s
   std::uint64_t count = 0;
@@ -82,8 +105,9 @@ void detect_pool_pressure(const Snapshot& snapshot, const DetectOptions& options
   std::map<std::optional<int>, Fill> pools;  // by rank, where that is known
   for (const MetricView& metric : snapshot.metrics) {
     if (metric.type != MetricType::gauge) continue;
-    if (metric.name == "pool.used_bytes") pools[metric.rank].used = metric.value;
-    if (metric.name == "pool.capacity_bytes") pools[metric.rank].capacity = metric.value;
+    const auto place = place_of(metric);
+    if (!place) continue;
+    (place->used ? pools[place->rank].used : pools[place->rank].capacity) = metric.value;
   }
   const Refused none_left = refused(snapshot);
   const std::optional<int> refused_rank = none_left.rank();

@@ -10,7 +10,7 @@ namespace {
 
 using Points = std::span<const HistoryPoint>;
 
-constexpr std::int64_t kStaleNs = 2'500'000'000;
+constexpr std::int64_t kSeriesStaleNs = 2'500'000'000;
 constexpr std::size_t kFewest = 2;  // values that a stretch's median needs to count
 
 // The newest stretch of points whose operations are of one size: others take another time.
@@ -110,7 +110,7 @@ std::vector<SeriesChange> series_changes(const Snapshot& snapshot, const DetectO
   for (const OperationRow& row : snapshot.aggregates->operations) total_ns += cost(row);
   for (const OperationRow& row : snapshot.aggregates->operations) {
     if (row.other || !row.pure || row.history.empty() || row.kind == Kind::compute) continue;
-    if (snapshot.now_ns - row.history.back().end_ns() > kStaleNs) continue;  // it is over
+    if (snapshot.now_ns - row.history.back().end_ns() > kSeriesStaleNs) continue;  // it is over
     const double share = total_ns > 0 ? cost(row) / total_ns : 1.0;
     if (share < options.change.min_time_share) continue;
     SeriesChange change;

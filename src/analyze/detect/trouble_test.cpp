@@ -6,8 +6,8 @@
 namespace peerscope {
 namespace {
 
-InFlight in_flight(int rank, std::int64_t age_ns, std::uint64_t sequence,
-                   Kind kind = Kind::all_reduce, std::uint64_t bytes = 16384, int ranks = 4) {
+InFlight waiting(int rank, std::int64_t age_ns, std::uint64_t sequence,
+                 Kind kind = Kind::all_reduce, std::uint64_t bytes = 16384, int ranks = 4) {
   InFlight entry;
   entry.op.begin_ns = 100 * kSecond - age_ns;
   entry.op.bytes = bytes;
@@ -47,8 +47,8 @@ ProcessView process(int rank, ProcessState state = ProcessState::live, bool stop
 
 TEST(Hang, OfWhatUsuallyIsQuickIsNamedAfterHalfASecond) {
   Snapshot snapshot = with_history();
-  snapshot.in_flight = {in_flight(0, 499 * kMilli, 7), in_flight(1, 499 * kMilli, 7),
-                        in_flight(3, 499 * kMilli, 7)};
+  snapshot.in_flight = {waiting(0, 499 * kMilli, 7), waiting(1, 499 * kMilli, 7),
+                        waiting(3, 499 * kMilli, 7)};
   EXPECT_TRUE(alarms(snapshot).empty());
   for (InFlight& entry : snapshot.in_flight) entry.age_ns = 500 * kMilli;
   const auto found = alarms(snapshot);
@@ -62,7 +62,7 @@ TEST(Hang, OfWhatUsuallyIsQuickIsNamedAfterHalfASecond) {
 TEST(Hang, OfWhatHasNoHistoryIsGivenTimeToStart) {
   Snapshot snapshot = with_history();
   for (const int rank : {0, 1, 3})
-    snapshot.in_flight.push_back(in_flight(rank, 1'999 * kMilli, 7, Kind::barrier, 0));
+    snapshot.in_flight.push_back(waiting(rank, 1'999 * kMilli, 7, Kind::barrier, 0));
   EXPECT_TRUE(alarms(snapshot).empty());
   for (InFlight& entry : snapshot.in_flight) entry.age_ns = 2 * kSecond;
   EXPECT_EQ(alarms(snapshot).size(), 1u);
@@ -71,7 +71,7 @@ TEST(Hang, OfWhatHasNoHistoryIsGivenTimeToStart) {
 TEST(Hang, NamesTheStoppedRankWhereAllAreIn) {
   Snapshot snapshot = with_history();
   for (int rank = 0; rank < 4; ++rank) {
-    snapshot.in_flight.push_back(in_flight(rank, kSecond, 9));
+    snapshot.in_flight.push_back(waiting(rank, kSecond, 9));
     snapshot.processes.push_back(process(rank, ProcessState::live, rank == 1));
   }
   const auto found = alarms(snapshot);
@@ -85,8 +85,8 @@ TEST(Hang, NamesTheStoppedRankWhereAllAreIn) {
 TEST(Hang, FollowsTheChainToItsEnd) {
   Snapshot snapshot = with_history();
   // 0 waits for 1, 1 for 2, and 2 does nothing.
-  for (const auto [rank, peer] : {std::pair{0, 1}, std::pair{1, 2}}) {
-    snapshot.in_flight.push_back(in_flight(rank, 4 * kSecond, 5, Kind::send));
+  for (const auto& [rank, peer] : {std::pair{0, 1}, std::pair{1, 2}}) {
+    snapshot.in_flight.push_back(waiting(rank, 4 * kSecond, 5, Kind::send));
     snapshot.in_flight.back().op.peer = static_cast<std::uint16_t>(peer);
   }
   const auto found = alarms(snapshot);
@@ -99,7 +99,7 @@ TEST(Hang, FollowsTheChainToItsEnd) {
 TEST(Hang, OfADeadRankIsBlamedOnIt) {
   Snapshot snapshot = with_history();
   for (int rank = 0; rank < 4; ++rank) {
-    snapshot.in_flight.push_back(in_flight(rank, kSecond, 9));
+    snapshot.in_flight.push_back(waiting(rank, kSecond, 9));
     snapshot.processes.push_back(
         process(rank, rank == 3 ? ProcessState::dead : ProcessState::live));
   }
@@ -111,8 +111,8 @@ TEST(Hang, OfADeadRankIsBlamedOnIt) {
 
 TEST(Mismatch, NamesWhoIsAloneUnderOneNumber) {
   Snapshot snapshot = with_history();
-  snapshot.in_flight = {in_flight(0, kMilli, 7), in_flight(1, kMilli, 7),
-                        in_flight(2, kMilli, 7, Kind::all_reduce, 32768), in_flight(3, kMilli, 7)};
+  snapshot.in_flight = {waiting(0, kMilli, 7), waiting(1, kMilli, 7),
+                        waiting(2, kMilli, 7, Kind::all_reduce, 32768), waiting(3, kMilli, 7)};
   const auto found = alarms(snapshot);
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].kind, "mismatch");
@@ -122,8 +122,8 @@ TEST(Mismatch, NamesWhoIsAloneUnderOneNumber) {
 
 TEST(Mismatch, NamesWhoIsInAnotherNumberOnceNothingMoves) {
   Snapshot snapshot = with_history();
-  snapshot.in_flight = {in_flight(0, kMilli, 7), in_flight(1, kMilli, 7), in_flight(2, kMilli, 8),
-                        in_flight(3, kMilli, 7)};
+  snapshot.in_flight = {waiting(0, kMilli, 7), waiting(1, kMilli, 7), waiting(2, kMilli, 8),
+                        waiting(3, kMilli, 7)};
   EXPECT_TRUE(alarms(snapshot).empty()) << "it may have just gone on";
   for (InFlight& entry : snapshot.in_flight) entry.age_ns = kSecond;
   const auto found = alarms(snapshot);
@@ -222,6 +222,14 @@ TEST(PoolPressure, IsOneThatIsNearlyFull) {
     EXPECT_EQ(found[0].severity, severity);
     EXPECT_EQ(found[0].subject.rank, 2);
   }
+  Snapshot named;  // as the communicators of this project name theirs
+  add_pool(named, {}, 950, 1000);
+  named.metrics[0].name = "pool.rank7.used_bytes";
+  named.metrics[1].name = "pool.rank7.capacity_bytes";
+  ASSERT_EQ(alarms(named).size(), 1u);
+  EXPECT_EQ(alarms(named)[0].subject.rank, 7);
+  named.metrics[0].name = "pool.rankx.used_bytes";
+  EXPECT_TRUE(alarms(named).empty());
   Snapshot nothing;
   add_pool(nothing, {}, 0, 0);
   EXPECT_TRUE(detect(nothing).empty());
@@ -251,7 +259,9 @@ TEST(Symptoms, AreInformationOnceTheirCauseIsNamed) {
   const auto all = detect(snapshot_of(aggregator, 7 * kSecond + kSecond / 2));
   ASSERT_NE(find_kind(all, "slow_link"), nullptr);
   for (const Finding& finding : all) {
-    if (finding.kind != "slow_link") EXPECT_EQ(finding.severity, Severity::info) << finding.kind;
+    if (finding.kind != "slow_link") {
+      EXPECT_EQ(finding.severity, Severity::info) << finding.kind;
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 #include "base/units.hpp"
 #include "comm/algorithms.hpp"
 #include "comm/cuda/exchange.hpp"
+#include "comm/pool_gauges.hpp"
 #include "model/op.hpp"
 
 namespace peerscope {
@@ -225,7 +226,6 @@ Status CudaCommunicator::share_memory(Communicator& bootstrap) {
   template_.timeout_ns = static_cast<std::uint64_t>(options_.timeout.count());
   template_.failure = reinterpret_cast<cuda::Failure*>(failure_at);
   pool_.emplace(std::span(template_.regions[self] + layout_.pool, options_.pool_bytes));
-  std::uint16_t recorded_as = 0;
   if (options_.session != nullptr) {
     const pscope_comm_desc desc{options_.id,
                                 options_.name.c_str(),
@@ -234,10 +234,11 @@ Status CudaCommunicator::share_memory(Communicator& bootstrap) {
                                 static_cast<std::uint16_t>(options_.device),
                                 static_cast<std::uint16_t>(Backend::cuda),
                                 0};
-    recorded_as = pscope_comm_register(options_.session, &desc);
+    recorded_as_ = pscope_comm_register(options_.session, &desc);
   }
   stamps_ = std::make_unique<StampReader>(device_, kernels_, regions_[self].at(), layout_,
-                                          options_.session, recorded_as);
+                                          options_.session, recorded_as_);
+  show_pool(*pool_, options_.session, rank());
   return Done{};
 }
 
@@ -324,16 +325,36 @@ Result<CudaPointer> CudaCommunicator::room_for_plan(std::size_t bytes) {
   return at;
 }
 
+// Of what is one-sided the host's side is recorded: a copy engine stamps nothing. What a graph replays is not seen.
+pscope_token CudaCommunicator::begin_record(const Operation& operation, CudaStreamHandle stream,
+                                            bool async) const {
+  const Kind kind = operation.call.kind;
+  if (options_.session == nullptr || (kind != Kind::copy && kind != Kind::get)) return 0;
+  int capturing = 0;
+  if (async && (f_->cuStreamIsCapturing(stream, &capturing) != kCudaSuccess || capturing != 0))
+    return 0;
+  pscope_op op = op_of(operation, false);
+  op.sequence = operation.sequence;
+  op.comm = recorded_as_;
+  op.async = async ? 1 : 0;
+  return pscope_op_begin(options_.session, &op);
+}
+
 Status CudaCommunicator::perform(const Operation& operation, Marks&) {
-  if (Status launched = launch(operation, stream_.get()); !launched) return launched;
-  return synchronize(stream_.get());
+  const pscope_token token = begin_record(operation, stream_.get(), false);
+  Status done = launch(operation, stream_.get());
+  if (done) done = synchronize(stream_.get());
+  pscope_op_end(options_.session, token, done ? PSCOPE_STATUS_OK : PSCOPE_STATUS_ERROR);
+  return done;
 }
 
 Status CudaCommunicator::enqueue(const Call& call, CudaStreamHandle stream) {
   if (Status fine = look_for_failure(); !fine) return fine;
   const Result<Operation> operation = begin(call);
   if (!operation) return operation.error();
+  const pscope_token token = begin_record(*operation, stream, true);
   Status launched = launch(*operation, stream);
+  pscope_op_end(options_.session, token, launched ? PSCOPE_STATUS_OK : PSCOPE_STATUS_ERROR);
   if (!launched) fail(launched.error());
   return launched;
 }
@@ -361,6 +382,7 @@ Status CudaCommunicator::launch(const Operation& operation, CudaStreamHandle str
   a.chunk_bytes = cuda::chunk_for(layout_, operation.bytes, shape.blocks);
   a.halves = admitted_->halves ? 1 : 0;
   if (admitted_->halves) shape.blocks *= 2;
+
   return launch_kernel(function, shape, &arguments, stream, a.early != 0);
 }
 

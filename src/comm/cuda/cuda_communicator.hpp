@@ -88,6 +88,7 @@ class CudaCommunicator final : public DeviceCommunicator {
   Status launch_kernel(CudaFunction function, const cuda::Shape& shape, void* arguments,
                        CudaStreamHandle stream, bool early);
   Status move_one_sided(const Operation& operation, CudaStreamHandle stream);
+  pscope_token begin_record(const Operation& operation, CudaStreamHandle stream, bool async) const;
   [[nodiscard]] bool is_low_latency(const Call& call, std::uint64_t bytes) const;
   Status look_for_failure();
   Error explain() const;
@@ -107,6 +108,7 @@ class CudaCommunicator final : public DeviceCommunicator {
   cuda::Arguments template_{};  // what is the same for all operations
   cuda::Failure* failure_ = nullptr;
   std::optional<Pool> pool_;
+  std::uint16_t recorded_as_ = 0;
   std::map<PlanKey, LoadedPlan> plans_;
   std::vector<CudaMemory> plan_memory_;
   std::size_t plan_used_ = 0;  // of the last piece

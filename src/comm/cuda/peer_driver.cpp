@@ -43,6 +43,7 @@ Result<PeerFunctions> bind_all() {
   library->bind("cuGraphUpload", f.cuGraphUpload);
   library->bind("cuStreamSynchronize", f.cuStreamSynchronize);
   library->bind("cuThreadExchangeStreamCaptureMode", f.cuThreadExchangeStreamCaptureMode);
+  library->bind("cuStreamIsCapturing", f.cuStreamIsCapturing);
   if (!library->missing().empty())
     return Error{
         ErrorCode::unsupported,

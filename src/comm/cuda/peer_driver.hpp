@@ -85,6 +85,7 @@ struct PeerFunctions {
   CudaResult (*cuStreamSynchronize)(CudaStreamHandle stream) = nullptr;
   CudaResult (*cuGraphUpload)(CudaGraphExecHandle exec, CudaStreamHandle stream) = nullptr;
   CudaResult (*cuThreadExchangeStreamCaptureMode)(int* mode) = nullptr;
+  CudaResult (*cuStreamIsCapturing)(CudaStreamHandle stream, int* status) = nullptr;
 };
 
 // The functions, once for the process. `unsupported` names what an old driver lacks.

@@ -13,6 +13,7 @@ constexpr auto kPeriod = std::chrono::milliseconds(5);
 constexpr std::uint64_t kClocksEveryNs = 100'000'000;
 constexpr std::uint64_t kUnderWay = 4;  // stamps that may be counted and not yet be written
 constexpr std::size_t kMostCalls = 0xFFFF;
+constexpr int kUnsureShift = 42;  // a send's and its recv's differ; a record holds 48 bits
 
 bool same(const pscope_op& a, const pscope_op& b) {
   return a.bytes == b.bytes && a.kind == b.kind && a.algorithm == b.algorithm &&
@@ -112,7 +113,7 @@ void StampReader::read_all() {
 void StampReader::read_ring(int ring, std::uint64_t count) {
   std::uint64_t& read = read_[ring];
   if (count - read > cuda::kStamps) {
-    lost_.fetch_add(count - read - cuda::kStamps, std::memory_order_relaxed);
+    note_lost(ring, count - read - cuda::kStamps);
     read = count - cuda::kStamps;
   }
   const CudaPointer base =
@@ -133,9 +134,14 @@ void StampReader::read_ring(int ring, std::uint64_t count) {
     } else if (i + kUnderWay >= n) {
       return;  // not there yet: the next time
     } else {
-      lost_.fetch_add(1, std::memory_order_relaxed);  // overwritten meanwhile
+      note_lost(ring, 1);  // overwritten meanwhile
     }
   }
+}
+
+void StampReader::note_lost(int ring, std::uint64_t count) {
+  lost_.fetch_add(count, std::memory_order_relaxed);
+  if (ring != 0) numbers_lost_ = true;
 }
 
 void StampReader::record(int ring, std::uint64_t number, const Stamp& stamp) {
@@ -148,6 +154,7 @@ void StampReader::record(int ring, std::uint64_t number, const Stamp& stamp) {
   op.comm = comm_;
   op.async = 1;
   op.sequence = ring == 0 ? number : numbers_[{op.kind, op.peer}]++;
+  if (ring != 0 && numbers_lost_) op.sequence += std::uint64_t{op.kind + 1u} << kUnsureShift;
   Recorder& recorder = *as_recorder(session_);
   const std::int64_t ago_ns = static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC)) -
                               (static_cast<std::int64_t>(stamp.begin_ns) + host_ahead_ns_);

@@ -42,6 +42,7 @@ class StampReader {
   void work();
   void read_all();
   void read_ring(int ring, std::uint64_t count);
+  void note_lost(int ring, std::uint64_t count);
   void record(int ring, std::uint64_t number, const cuda::Stamp& stamp);
   void tie_clocks();
 
@@ -57,6 +58,8 @@ class StampReader {
   std::uint64_t read_[2] = {};  // of each ring
   std::map<std::tuple<int, int>, std::uint64_t>
       numbers_;  // of what is not a collective: by kind and peer
+  // Some of these were overwritten: the rest can no longer be told which of the peer's they are, and must match none.
+  bool numbers_lost_ = false;
   std::atomic<std::uint64_t> lost_{0};
   std::uint64_t clocks_tied_ns_ = 0;
   std::int64_t host_ahead_ns_ = 0;  // the host's clock less the device's

@@ -68,6 +68,7 @@ class CudaBackend final : public BenchBackend {
                        .device = place.device,
                        .session = place.session,
                        .tuning_file = options_.tuning_file};
+      if (options_.pool_bytes > 0) cuda.pool_bytes = options_.pool_bytes;
       Result<std::unique_ptr<CudaCommunicator>> comm =
           CudaCommunicator::open(driver, cuda, std::move(bootstrap));
       if (!comm) return comm.error();

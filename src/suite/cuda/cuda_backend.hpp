@@ -11,6 +11,7 @@ namespace peerscope {
 
 struct CudaBackendOptions {
   bool threads = false;
+  std::size_t pool_bytes = 0;  // of each rank's registered memory; 0: as usual
   std::string session = {};  // operations are recorded under it; empty: nothing is
   Level level = Level::detailed;
   std::string tuning_file = {};  // see CudaOptions

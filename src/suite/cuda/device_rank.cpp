@@ -5,6 +5,7 @@
 
 #include "comm/cuda/peer_driver.hpp"
 #include "suite/cuda/overlap.hpp"
+#include "suite/registered.hpp"
 
 namespace peerscope {
 
@@ -29,6 +30,10 @@ Result<void*> DeviceRank::allocate(std::size_t bytes) {
 }
 
 void DeviceRank::release(void* memory) { blocks_.erase(memory); }
+
+Result<RegisteredMemory> DeviceRank::register_memory(std::size_t bytes) {
+  return register_in_pool(comm_, bytes);
+}
 
 Status DeviceRank::upload(void* to, const void* from, std::size_t bytes) {
   const Status done = comm_.device().upload(reinterpret_cast<CudaPointer>(to), from, bytes);

@@ -47,6 +47,7 @@ class HostBackend final : public BenchBackend {
   Status run(int ranks, const Body& body, const Watch& watch) override {
     HostOptions host{.name = "bench", .id = static_cast<std::uint64_t>(getpid()), .ranks = ranks};
     host.tuning_file = options_.tuning_file;
+    if (options_.pool_bytes > 0) host.pool_bytes = options_.pool_bytes;
     const Result<HostWorld> world = HostWorld::create(host);
     if (!world) return world.error();
     if (!options_.threads) {

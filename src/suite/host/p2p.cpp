@@ -176,6 +176,18 @@ Result<P2pMatrix> one_to_all(const P2pOptions& options) {
   });
 }
 
+// What the machine's memory carries when all ranks copy at once: the limit of collectives.
+Result<P2pMatrix> ring_write(const P2pOptions& options) {
+  Result<Memories> memories = Memories::make(options);
+  if (!memories) return memories.error();
+  std::vector<Copy> copies;
+  for (int rank = 0; rank < options.ranks; ++rank)
+    copies.push_back({.by = rank, .from = rank, .to = (rank + 1) % options.ranks});
+  P2pMatrix matrix = empty(options, "GB/s", "", "all together");
+  matrix.cells[0] = {measure(*memories, copies, options.samples) / 1e9};
+  return matrix;
+}
+
 // A single cycle through all lines in random order (Sattolo 1986): no prefetcher guesses it.
 void make_cycle(std::byte* memory, std::size_t lines) {
   std::vector<std::uint32_t> order(lines);
@@ -224,6 +236,8 @@ constexpr P2pCase kCases[] = {
     {"host_latency", "a pointer chase over another rank's memory, a cache line a hop", latency},
     {"host_all_to_one", "all others write to one rank's memory at once, all together", all_to_one},
     {"host_one_to_all", "all others read from one rank's memory at once, all together", one_to_all},
+    {"host_ring_write", "each rank writes to the next one's memory at once, all together",
+     ring_write},
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "comm/elements.hpp"
 #include "comm/nccl/nccl_communicator.hpp"
+#include "suite/case.hpp"
 #include "suite/cuda/device_ranks.hpp"
 #include "suite/cuda/p2p.hpp"
 
@@ -31,6 +32,8 @@ class NcclBackend final : public BenchBackend {
   [[nodiscard]] std::vector<Algorithm> algorithms(Kind) const override { return {}; }
   [[nodiscard]] Status takes(Kind kind, Dtype dtype, ReduceOp, int ranks) const override {
     if (ranks < 1) return Error{ErrorCode::invalid_argument, "-g must be at least 1"};
+    if (is_one_sided(kind))
+      return Error{ErrorCode::unsupported, fmt::format("NCCL has no {}", name(kind))};
     if (is_reduction(kind) && !can_reduce(dtype))
       return Error{ErrorCode::unsupported,
                    fmt::format("beside other backends NCCL's {} takes f32, f16, bf16, i32, i8 or "

@@ -250,8 +250,9 @@ class PlanRun {
         const Slice slice = slice_at(s);
         if (round < chunks_of(slice) && !advance(step, slice, round)) return false;
       }
-      if (half_ == Half::sends && block_.thread == 0)
-        store_release(&state_of(a_, block_.index).progress, turn_ + round + 1);
+      // What was read has been used: a release would wait, once more, for all that is on its way over the link.
+      if (half_ == Half::sends && a_.overlaps != 0 && block_.thread == 0)
+        store_relaxed(&state_of(a_, block_.index).progress, turn_ + round + 1);
     }
     return true;
   }
@@ -306,6 +307,12 @@ class PlanRun {
     return true;
   }
 
+  PSCOPE_DEVICE void write_header(std::uint32_t to, std::uint64_t elements) {
+    std::uint64_t* header = header_at(to, a_.rank, shared_.sent[to]);
+    header[0] = a_.what;
+    header[1] = elements;
+  }
+
   // Our other half must have read what we are about to overwrite.
   PSCOPE_DEVICE bool wait_for_reading() {
     const std::uint64_t* progress = &state_of(a_, block_.index).progress;
@@ -333,7 +340,11 @@ class PlanRun {
     const std::uint32_t shift = block_.threads > 2 * kMostRanks ? kMostRanks : 0;
     for (std::uint32_t i = block_.thread - shift; i < step.target_count; i += block_.threads) {
       const std::uint32_t to = step.targets[i];
-      if (to != a_.rank) fine = wait_for_room(to) && fine;
+      if (to != a_.rank) {
+        fine = wait_for_room(to) && fine;
+        // Already: so it has arrived long before the chunk is posted.
+        if (fine) write_header(to, elements);
+      }
       move_.targets[i] = to == a_.rank ? a_.output + output_offset(step.block, first)
                                        : chunk_at(to, a_.rank, shared_.sent[to]);
     }
@@ -357,9 +368,6 @@ class PlanRun {
     for (std::uint32_t i = block_.thread; i < step.target_count; i += block_.threads) {
       const std::uint32_t to = step.targets[i];
       if (to == a_.rank) continue;
-      std::uint64_t* header = header_at(to, a_.rank, shared_.sent[to]);
-      header[0] = a_.what;
-      header[1] = elements;
       store_posted_flag(reinterpret_cast<Posted*>(flag_at(a_.layout.posted, to, a_.rank)),
                         {++shared_.sent[to], posted_as(elements)});
     }

@@ -198,6 +198,10 @@ FAKE cuStreamBeginCapture_v2(CudaStreamHandle stream, int) {
   as<Stream>(stream).capturing = true;
   return code_of("cuStreamBeginCapture");
 }
+FAKE cuStreamIsCapturing(CudaStreamHandle stream, int* status) {
+  *status = as<Stream>(stream).capturing ? 1 : 0;
+  return kCudaSuccess;
+}
 FAKE cuStreamEndCapture(CudaStreamHandle stream, CudaGraphHandle* graph) {
   Stream& from = as<Stream>(stream);
   if (!from.capturing) return kCapturing;
