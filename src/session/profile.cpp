@@ -101,8 +101,8 @@ void note_marks(const ProfileSession& session, ProfileReport& report) {
       std::count_if(session.spans.begin(), session.spans.end(),
                     [](const ProfileSpan& span) { return span.begin_lost; }));
   if (session.open() > 0)
-    report.notes.push_back(fmt::format("{} of its {} spans are still open, or were never closed",
-                                       session.open(), session.spans.size()));
+    report.notes.push_back(fmt::format("Still open, or never closed: {} of {}", session.open(),
+                                       span_count(session.spans.size())));
   if (lost > 0)
     report.notes.push_back(fmt::format(
         "The begin of {} was overwritten, and maybe operations in it", span_count(lost)));
