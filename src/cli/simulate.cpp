@@ -78,7 +78,6 @@ Result<std::unique_ptr<sim::Simulation>> make_run(const SimulateArguments& argum
   options.seed = static_cast<std::uint64_t>(arguments.seed);
   options.workload = sim::vary(options.workload, sim::Random(options.seed));
   options.workload.async = arguments.async;
-  options.workload.paced = !arguments.unpaced;
   if (arguments.operations > 0)
     options.most_operations = static_cast<std::uint64_t>(arguments.operations);
   for (const std::string& text : arguments.faults) {
@@ -206,8 +205,6 @@ int simulate_main(Args& args) {
   args.real("--seconds", arguments.seconds, 0.001, 1e6, "of virtual time");
   args.text("-o,--out", arguments.out, "the trace (default: simulated.pscope in trace.dir)");
   args.flag("--async", arguments.async, "ranks enqueue and go on, as with CUDA streams");
-  args.flag("--unpaced", arguments.unpaced,
-            "exchanges begin when each rank is free, so that sends wait for peers");
   args.flag("--record", arguments.record,
             "in real time through the recorder, for peerscope top and report; no trace");
   args.flag("--suite", suite, "hundreds of cases, and what the detectors make of them");

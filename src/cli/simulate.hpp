@@ -14,7 +14,7 @@ struct SimulateArguments {
   std::vector<std::string> faults;
   int ranks = 0, seed = 1, operations = 0;
   double seconds = 10;
-  bool async = false, unpaced = false, record = false, quiet = false, json = false;
+  bool async = false, record = false, quiet = false, json = false;
 };
 
 int simulate_suite(const SimulateArguments& arguments, int rounds, const Config& config);

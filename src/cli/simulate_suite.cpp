@@ -35,10 +35,9 @@ bool is_missed(const CaseResult& it) {
   return !it.false_alarms.empty() || !it.problem.empty() || (it.truth && !it.localised);
 }
 
-std::string again(const CaseResult& it, bool unpaced) {
-  return fmt::format("peerscope simulate -t {}{} --seed {}{}", it.it.topology,
-                     it.it.fault.empty() ? "" : " --fault " + it.it.fault, it.it.seed,
-                     unpaced ? " --unpaced" : "");
+std::string again(const CaseResult& it) {
+  return fmt::format("peerscope simulate -t {}{} --seed {}", it.it.topology,
+                     it.it.fault.empty() ? "" : " --fault " + it.it.fault, it.it.seed);
 }
 
 json suite_json(const SuiteResult& result, const SimulateArguments& arguments) {
@@ -58,7 +57,7 @@ json suite_json(const SuiteResult& result, const SimulateArguments& arguments) {
   out["misses"] = json::array();
   for (const CaseResult& it : result.cases) {
     if (!is_missed(it)) continue;
-    out["misses"].push_back({{"command", again(it, arguments.unpaced)},
+    out["misses"].push_back({{"command", again(it)},
                              {"detected", it.detected},
                              {"localised", it.localised},
                              {"false_alarms", it.false_alarms},
@@ -103,7 +102,7 @@ void print_suite(const SuiteResult& result, const SimulateArguments& arguments) 
                                                    : "not named";
     for (const std::string& alarm : it.false_alarms)
       what += (what.empty() ? "false: " : "; false: ") + alarm;
-    fmt::print("{}  {}\n      {}\n", shown == 1 ? "\n" : "", what, again(it, arguments.unpaced));
+    fmt::print("{}  {}\n      {}\n", shown == 1 ? "\n" : "", what, again(it));
   }
   if (shown > 12) fmt::print("  ... and {} more: --json lists all\n", shown - 12);
   fmt::print("\n");
@@ -117,7 +116,6 @@ int simulate_suite(const SimulateArguments& arguments, int rounds, const Config&
   SuiteOptions options;
   options.seed = static_cast<std::uint64_t>(arguments.seed);
   options.rounds = rounds;
-  options.paced = !arguments.unpaced;
   const MonitorOptions monitor = monitor_options(config);
   SuiteResult result;
   {

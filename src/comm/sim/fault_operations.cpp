@@ -26,15 +26,16 @@ std::string place_algorithm(Fault& fault, const FaultScene& scene, Random& rando
   fault.bytes = fault.text("size") == "small" ? sizes.front() : sizes.back();
   // A list of all-to-all messages is too long to simulate there; a tree is wrong for it, too.
   const bool many = scene.topology->ranks() > 64;
-  fault.numbers["algorithm"] = static_cast<double>(fault.text("size") == "small" ? Algorithm::ring
-                                                   : many ? Algorithm::kary_tree
-                                                          : Algorithm::direct);
+  const Algorithm worse = fault.text("size") == "small" ? Algorithm::ring
+                          : many                        ? Algorithm::kary_tree
+                                                        : Algorithm::direct;
+  fault.parameters["algorithm"] = name(worse);
   return {};
 }
 
 void wrong_algorithm(const Fault& fault, double, Conditions& now) {
-  now.forced = ForcedAlgorithm{Kind::all_reduce, fault.bytes,
-                               static_cast<Algorithm>(static_cast<int>(fault.number("algorithm")))};
+  const auto algorithm = parse_algorithm(fault.text("algorithm"));
+  if (algorithm) now.forced = ForcedAlgorithm{Kind::all_reduce, fault.bytes, *algorithm};
 }
 
 void pool_exhaustion(const Fault& fault, double since_s, Conditions& now) {

@@ -7,8 +7,6 @@
 namespace peerscope::sim {
 namespace {
 
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
-
 // nvidia-smi's legend. "": by a network, which it knows nothing of.
 std::string path_of(const Topology& topology, const Route& route) {
   int lanes = 64, bridges = 0, switches = 0;

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
+#include "comm/sim/topology.hpp"
+
 namespace peerscope::sim {
 namespace {
 
 constexpr double kTogetherNs = 0.5;  // ends closer than this are one event
-
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 }  // namespace
 

@@ -13,8 +13,6 @@
 namespace peerscope::sim {
 namespace {
 
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
-
 class Run {
  public:
   Run(const Schedule& schedule, std::uint64_t bytes, const Topology& topology, const Routes& routes,

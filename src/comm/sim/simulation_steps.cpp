@@ -11,8 +11,6 @@ constexpr double kTransferStalls = 1e-3;  // of transfers
 constexpr double kCheckNs = 20'000;       // until ranks know that they disagree
 constexpr double kWorkSigma = 0.03, kTransferSigma = 0.04;
 
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
-
 }  // namespace
 
 double Simulation::State::transfer_factor(Kind kind) {

@@ -19,6 +19,9 @@ enum class LinkKind : std::uint8_t { nvlink, pcie, socket, nic };
 const char* name(VertexKind kind);
 const char* name(LinkKind kind);
 
+// Ranks, vertices, links and steps are counted with int; -1 is none of them.
+constexpr std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
 struct Vertex {
   std::string name;
   VertexKind kind = VertexKind::gpu;

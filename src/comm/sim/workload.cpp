@@ -38,6 +38,7 @@ WorkloadOptions vary(const WorkloadOptions& options, Random random) {
   out.decode_compute_ns *= random.between(0.6, 1.5);
   out.prefill_compute_ns *= random.between(0.6, 1.5);
   out.decode_layers = 12 + random.below(9);
+  out.paced = random.chance(0.5);
   return out;
 }
 

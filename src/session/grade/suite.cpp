@@ -79,14 +79,13 @@ std::vector<SuiteCase> suite_cases(const SuiteOptions& options) {
   return cases;
 }
 
-Result<std::unique_ptr<sim::Simulation>> simulate_case(const SuiteCase& it, bool paced) {
+Result<std::unique_ptr<sim::Simulation>> simulate_case(const SuiteCase& it) {
   sim::SimulationOptions options;
   auto topology = sim::load_topology(it.topology, 0);
   if (!topology) return topology.error();
   options.topology = std::move(*topology);
   options.seed = it.seed;
   options.workload = sim::vary(options.workload, sim::Random(it.seed));
-  options.workload.paced = paced;
   if (!it.fault.empty()) {
     auto fault = sim::parse_fault(it.fault);
     if (!fault) return fault.error();
@@ -99,7 +98,7 @@ CaseResult run_case(const SuiteCase& it, const SuiteOptions& options,
                     const MonitorOptions& monitor) {
   CaseResult result;
   result.it = it;
-  auto run = simulate_case(it, options.paced);
+  auto run = simulate_case(it);
   if (!run) {
     result.problem = run.error().message;
     return result;

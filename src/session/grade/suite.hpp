@@ -19,7 +19,6 @@ struct SuiteOptions {
   int threads = 0;        // 0: one a processor
   double seconds = 10.5;  // of virtual time, each case
   double every_s = 0.25;  // findings are looked at
-  bool paced = true;      // sim::WorkloadOptions
   std::vector<std::string> topologies = {"nvswitch8", "pcie8", "nvlink4", "rails2x8"};
 };
 
@@ -42,7 +41,7 @@ struct CaseResult {
 CaseResult run_case(const SuiteCase& it, const SuiteOptions& options,
                     const MonitorOptions& monitor);
 // As `peerscope simulate` makes it, so that a case can be looked at by itself.
-Result<std::unique_ptr<sim::Simulation>> simulate_case(const SuiteCase& it, bool paced = true);
+Result<std::unique_ptr<sim::Simulation>> simulate_case(const SuiteCase& it);
 
 // Of one fault, or of all. Empty where there is nothing to divide by.
 struct Score {
