@@ -258,7 +258,9 @@ TEST_F(Debug, OneCollectiveIsFollowedThroughRanksPhasesAndPlannedMessages) {
     for (const json& move : trace["moves"]) EXPECT_EQ(move["source"], "planned");
     const Ran same = run(fmt::format("debug trace {} --comm tp --sequence {} --json", source,
                                      trace["sequence"].get<int>()));
-    EXPECT_EQ(same.parsed()["first_arrival_ns"], trace["first_arrival_ns"]);
+    // Each reader ties the clocks itself.
+    EXPECT_NEAR(same.parsed()["first_arrival_ns"].get<double>(),
+                trace["first_arrival_ns"].get<double>(), 1000);
     EXPECT_EQ(same.parsed()["ranks"].size(), 4u);
   }
   std::size_t phases = 0;

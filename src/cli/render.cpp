@@ -116,23 +116,6 @@ std::size_t columns(const std::string& text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-std::string wrap(const std::string& text, std::size_t width, const std::string& indent) {
-  std::string out;
-  std::string line;
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const std::size_t end = std::min(text.find(' ', at), text.size());
-    const std::string word = text.substr(at, end - at);
-    if (!line.empty() && columns(line) + 1 + columns(word) > width) {
-      out += line + "\n" + indent;
-      line.clear();
-    }
-    line += (line.empty() ? "" : " ") + word;
-    at = end + 1;
-  }
-  return out + line;
-}
-
 std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left,
                   const Style& style) {
   if (rows.empty()) return {};

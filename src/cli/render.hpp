@@ -24,9 +24,6 @@ std::string time_of_day(std::int64_t real_ns);  // "12:00:01.234", here
 // Columns on the screen: one a code point (our texts have no wide ones).
 std::size_t columns(const std::string& text);
 
-// Breaks at spaces; further lines are indented.
-std::string wrap(const std::string& text, std::size_t width, const std::string& indent);
-
 // A table: the first row is the heading; columns before `left` are flush left, the others right.
 std::string table(const std::vector<std::vector<std::string>>& rows, std::size_t left,
                   const Style& style);
