@@ -23,8 +23,8 @@ Finding describe_drift(const Snapshot&, Kind kind, const std::vector<SeriesChang
   finding.kind = "drift";
   finding.subject.operation = std::string(name(kind));
   finding.sentence = fmt::format(
-      "{} ({}) takes longer and longer: {} {} now, {} {} ago, {} more each second.",
-      operation_name(kind, most->row->size_class), name(most->row->algorithm),
+      "{} takes longer and longer: {} {} now, {} {} ago, {} more each second.",
+      operation_name(kind, most->row->size_class, most->row->algorithm),
       format_duration(trend.end_ns), clock, format_duration(trend.begin_ns),
       format_duration(over_s * 1e9), format_percent(trend.growth / std::max(over_s, 1e-3)));
   finding.action =

@@ -25,12 +25,11 @@ Finding describe_step_change(const Snapshot& snapshot, Kind kind,
   finding.subject.operation = std::string(name(kind));
   const std::string since = since_in_words(step.since_ns, snapshot.now_ns);
   finding.sentence = fmt::format(
-      "{} ({}) takes {} {}{}, before it took {}: {:.2f} times as long{}.",
-      operation_name(kind, most->row->size_class), name(most->row->algorithm),
+      "{} takes {} {}{}, before it took {}: {:.2f} times as long{}.",
+      operation_name(kind, most->row->size_class, most->row->algorithm),
       format_duration(step.after_ns), clock, since.empty() ? "" : " " + since,
       format_duration(step.before_ns), step.ratio,
-      changes.size() > 1 ? fmt::format("; {} other sizes of it are slower, too", changes.size() - 1)
-                         : "");
+      changes.size() > 1 ? fmt::format("; {} of its sizes are slower", changes.size()) : "");
   finding.action =
       "Look for what changed then: clocks (nvidia-smi -q -d PERFORMANCE), another job, a "
       "setting; "

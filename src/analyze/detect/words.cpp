@@ -20,6 +20,12 @@ std::string operation_name(Kind kind, std::uint8_t size_class) {
   return fmt::format("{} {}", name(kind), format_bytes(size_class_top(size_class)));
 }
 
+std::string operation_name(Kind kind, std::uint8_t size_class, Algorithm algorithm) {
+  const std::string operation = operation_name(kind, size_class);
+  return algorithm == Algorithm::unknown ? operation
+                                         : fmt::format("{} ({})", operation, name(algorithm));
+}
+
 std::string operation_name(const Op& op) {
   if (op.bytes == 0) return std::string(name(op.kind));
   return fmt::format("{} {}", name(op.kind), format_bytes(op.bytes));

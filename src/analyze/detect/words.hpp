@@ -12,7 +12,9 @@ namespace peerscope {
 std::string communicator_name(const Snapshot& snapshot,
                               std::uint64_t comm);  // "" for 0; hex where it has no name
 std::string operation_name(Kind kind, std::uint8_t size_class);  // "all_reduce 16 KB"
-std::string operation_name(const Op& op);                        // likewise, exact size
+// "all_reduce 16 KB (ring)"; without an algorithm where none is known.
+std::string operation_name(Kind kind, std::uint8_t size_class, Algorithm algorithm);
+std::string operation_name(const Op& op);  // likewise, exact size
 std::string ranks_in_words(
     const std::vector<int>& ranks);  // "Rank 2", "Ranks 0, 1 and 3", "Ranks 0, 1, 2 and 61 more"
 std::string lower(std::string sentence);  // its first letter small, to stand within another
