@@ -21,7 +21,7 @@ int file_of(const std::string& text) {
   const int file = memfd_create("peerscope-event", MFD_CLOEXEC);
   if (file < 0) return -1;
   const std::string line = text + "\n";
-  if (write(file, line.data(), line.size()) < 0) return file;
+  if (::write(file, line.data(), line.size()) < 0) return file;
   lseek(file, 0, SEEK_SET);
   return file;
 }
