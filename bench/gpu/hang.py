@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,6 +68,7 @@ def one(peerscope, name, seconds):
     finally:
         os.killpg(job.pid, signal.SIGKILL)
         job.wait()
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def main():
@@ -79,7 +81,7 @@ def main():
             args.out.write_text(json.dumps(results, indent=1))
             last = results[-1]
             print(f"{name}: rank {last['stopped']} stopped, rank {last['named']} named after {last['after_s']:.2f} s{'' if last['right'] else ': WRONG'}", flush=True)
-    good = all(r["right"] and r["after_s"] <= 1.5 for r in results)
+    good = all(r["right"] and r["quiet_before"] and r["after_s"] <= 1.5 for r in results)
     sys.exit(0 if good else 1)
 
 

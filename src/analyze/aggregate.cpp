@@ -114,6 +114,7 @@ inline void Aggregator::State::record(Cell& cell, const Op& op, Span& span) {
       pending.host_ns += weight * ns;
       cell.host.add_to(bucket, ns, op.weight);
       cell.slot->host.add_to(bucket, ns, op.weight);
+      if (cell.timeline && !cell.async) cell.timeline->add(cell.slot_number, ns, false);
     }
   }
   if (op.device_duration_ns >= 0) {

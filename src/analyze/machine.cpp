@@ -61,7 +61,9 @@ void add_moment(const DeviceReading& reading, std::int64_t at_ns, DeviceSummary&
   moment.at_ns = at_ns;
   moment.nvlink_bytes_per_s = both_ways(reading.nvlink);
   moment.pcie_bytes_per_s = both_ways(reading.pcie.rate);
-  for (const auto& [name, count] : sum.errors_risen) moment.errors += count;
+  for (const auto& [name, count] : sum.errors_risen) {
+    if (name.rfind("nvlink_", 0) == 0 || name.rfind("pcie_", 0) == 0) moment.errors += count;
+  }
   moment.links_active = active_links(reading);
   if (sum.history.size() >= MachineTally::kMostMoments) sum.history.erase(sum.history.begin());
   sum.history.push_back(moment);

@@ -20,6 +20,8 @@ std::vector<BundlePart> analysis_parts(const DebugSource& source);
 std::vector<BundlePart> machine_parts(const DebugSource& source, const Config& config);
 // The last operations of a trace, about `most_bytes` of it, secrets removed from what it says of the
 // session.
-Result<BundlePart> trace_part(const std::string& path, std::uint64_t most_bytes);
+// `copy`: a file to write it to first.
+Result<BundlePart> trace_part(const std::string& path, const std::string& copy,
+                              std::uint64_t most_bytes);
 
 }  // namespace peerscope

@@ -1,10 +1,8 @@
 // A bundle's part that holds the operations.
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "analyze/debug/redact.hpp"
 #include "base/units.hpp"
@@ -61,11 +59,10 @@ Status copy_tail(const TraceReader& trace, std::int64_t from_ns, TraceWriter& wr
 
 }  // namespace
 
-Result<BundlePart> trace_part(const std::string& path, std::uint64_t most_bytes) {
+Result<BundlePart> trace_part(const std::string& path, const std::string& copy,
+                              std::uint64_t most_bytes) {
   const Result<TraceReader> trace = TraceReader::open(path);
   if (!trace) return trace.error();
-  const std::string copy =
-      std::filesystem::temp_directory_path() / fmt::format("peerscope-tail-{}.pscope", getpid());
   TraceWriterOptions options;
   options.compression = 3;
   Result<TraceWriter> writer = TraceWriter::create(copy, options);
@@ -77,7 +74,6 @@ Result<BundlePart> trace_part(const std::string& path, std::uint64_t most_bytes)
   BundlePart part;
   part.file.name = "trace.pscope";
   part.file.bytes.assign(std::istreambuf_iterator<char>(file), {});
-  std::filesystem::remove(copy);
   if (!copied) return copied.error();
   part.about = fmt::format("the last {} of {} operations", format_count(operations),
                            format_count(trace->operations()));

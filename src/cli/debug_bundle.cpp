@@ -13,6 +13,7 @@
 #include "cli/commands.hpp"
 #include "cli/render.hpp"
 #include "cli/select.hpp"
+#include "cli/temporary_folder.hpp"
 #include "cli/trace_files.hpp"
 #include "record/ticks.hpp"
 
@@ -29,24 +30,6 @@ int complain(const std::string& sentence) {
   fmt::print(stderr, "peerscope debug bundle: {}\n", sentence);
   return 2;
 }
-
-// A name of a file that nobody else has, and which goes when we do.
-class Temporary {
- public:
-  Temporary()
-      : path_(std::filesystem::temp_directory_path() /
-              fmt::format("peerscope-bundle-{}.pscope", getpid())) {}
-  ~Temporary() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-  Temporary(const Temporary&) = delete;
-  Temporary& operator=(const Temporary&) = delete;
-  [[nodiscard]] std::string path() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 std::string default_name(const DebugSource& source, std::int64_t now_s) {
   const std::string of = source.path.empty()
@@ -70,7 +53,8 @@ std::string readme_of(const std::vector<BundlePart>& parts, const std::string& o
 
 // Of a session: what the rings hold, written to a file first.
 Result<std::shared_ptr<Recording>> record_to(const std::string& path, const Config& config) {
-  return start_recording(config, path, "peerscope debug bundle");
+  return start_recording(config, path,
+                         "peerscope debug bundle");  // its parts, too, go with the folder
 }
 
 void print(const std::vector<BundlePart>& parts, const std::string& path, std::uint64_t bytes) {
@@ -103,13 +87,15 @@ int debug_bundle_main(Args& args) {
   }
   umask(S_IRWXG | S_IRWXO);  // for nobody else's eyes
   const Config& config = args.config();
-  const Temporary recorded;
+  const TemporaryFolder folder;
+  if (folder.path().empty())
+    return complain("no folder can be made for temporary files: set TMPDIR");
   DebugSourceOptions with;
   const bool of_file = names_a_file(options.wanted);
   if (!of_file) {
     if (const auto sessions = select_sessions(options.wanted); !sessions)
       return complain(sessions.error().message);
-    auto recording = record_to(recorded.path(), config);
+    auto recording = record_to(folder.path() + "/recorded.pscope", config);
     if (!recording) return complain(recording.error().message);
     with.recording = std::move(*recording);
     with.machine = true;
@@ -125,7 +111,8 @@ int debug_bundle_main(Args& args) {
   std::vector<BundlePart> parts = analysis_parts(*source);
   for (BundlePart& part : machine_parts(*source, config)) parts.push_back(std::move(part));
   Result<BundlePart> trace =
-      trace_part(of_file ? options.wanted : recorded.path(), options.trace_bytes);
+      trace_part(of_file ? options.wanted : folder.path() + "/recorded.pscope",
+                 folder.path() + "/tail.pscope", options.trace_bytes);
   if (!trace) return complain(trace.error().message);
   parts.push_back(std::move(*trace));
   const auto now_s = static_cast<std::int64_t>(clock_ns(CLOCK_REALTIME) / 1'000'000'000);

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,6 +43,7 @@ void EventCommand::start(const Waiting& event) {
   const pid_t pid = fork();
   if (pid == 0) {
     setpgid(0, 0);  // what it starts ends with it
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     std::signal(SIGINT, SIG_DFL);
     std::signal(SIGTERM, SIG_DFL);
     if (input >= 0) dup2(input, STDIN_FILENO);

@@ -31,7 +31,8 @@ int list_sessions(OpenedSource& opened, const ProfileArguments& arguments) {
   const Result<ProfileSurvey> survey = opened.source->survey();
   if (!survey) return refuse_profile(survey.error().message);
   if (arguments.json) {
-    fmt::print("{}\n", to_json(*survey).dump(2));
+    fmt::print("{}\n",
+               to_json(*survey).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     fmt::print("{}", survey_text(*survey, opened.source->name(), terminal_style()));
   }
@@ -90,7 +91,8 @@ int profile_main(Args& args) {
       return refuse_profile(written.error().message);
   }
   if (arguments.json) {
-    fmt::print("{}\n", to_json(made->report).dump(2));
+    fmt::print("{}\n",
+               to_json(made->report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     fmt::print("{}", profile_text(made->report, terminal_style()));
     if (!arguments.html.empty()) fmt::print("  wrote {}\n", arguments.html);

@@ -115,7 +115,8 @@ int compare_profiles_main(Args& args) {
       return refuse(written.error());
   }
   if (arguments.json) {
-    fmt::print("{}\n", to_json(*comparison).dump(2));
+    fmt::print("{}\n",
+               to_json(*comparison).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     fmt::print("{}", comparison_text(*comparison, terminal_style()));
   }

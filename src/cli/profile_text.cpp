@@ -197,10 +197,11 @@ std::string sites_text(const ProfileReport& report, const Style& style) {
 std::string counters_text(const ProfileReport& report) {
   std::string out;
   for (const MetricView& pool : report.pools)
-    out += fmt::format("  {} {}\n", pool.name,
-                       (pool.unit == "B" || pool.unit == "bytes") && pool.value >= 0
-                           ? format_bytes(static_cast<std::uint64_t>(pool.value))
-                           : fmt::format("{:.6g} {}", pool.value, pool.unit));
+    out +=
+        fmt::format("  {}{} {}\n", pool.name, pool.rank ? fmt::format(" rank {}", *pool.rank) : "",
+                    (pool.unit == "B" || pool.unit == "bytes") && pool.value >= 0
+                        ? format_bytes(static_cast<std::uint64_t>(pool.value))
+                        : fmt::format("{:.6g} {}", pool.value, pool.unit));
   if (!report.machine) return out;
   for (const DeviceSummary& device : report.machine->devices) {
     const auto moved = [](const RateSummary& rate) {

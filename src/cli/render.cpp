@@ -341,7 +341,10 @@ std::string details(const Snapshot& snapshot, const Style& style) {
       const auto quantile = [](double v) {
         return v < 0 ? std::string(kUnknownText) : fmt::format("{:.4g}", v);
       };
-      rows.push_back({m.name, name(m.type), fmt::format("{:.6g} {}", m.value, m.unit),
+      const bool bytes = (m.unit == "B" || m.unit == "bytes") && m.value >= 0;
+      rows.push_back({m.name, name(m.type),
+                      bytes ? format_bytes(static_cast<std::uint64_t>(m.value))
+                            : fmt::format("{:.6g} {}", m.value, m.unit),
                       format_count(m.count), quantile(m.p50), quantile(m.p99)});
     }
     if (rows.size() > 1) out += table(rows, 2, style) + "\n";

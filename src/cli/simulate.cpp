@@ -217,6 +217,13 @@ int simulate_main(Args& args) {
   if (list && arguments.json) fmt::print("{}\n", list_json().dump(2));
   if (list && !arguments.json) print_list();
   if (list) return 0;
+  if (suite && (!arguments.out.empty() || !arguments.faults.empty() || arguments.record ||
+                arguments.async)) {
+    fmt::print(stderr,
+               "peerscope simulate: --suite makes its own cases: leave --fault, --out, --record "
+               "and --async out\n");
+    return 2;
+  }
   if (suite) return simulate_suite(arguments, rounds, args.config());
   return simulate_one(arguments, args.config());
 }

@@ -19,7 +19,7 @@ ChannelCommunicator::ChannelCommunicator(Identity identity, std::unique_ptr<Tran
       costs_(costs),
       tuned_(std::move(tuned)),
       executor_(*transport_, rank(), ranks()) {
-  show_pool(pool_, Communicator::identity().session, Communicator::rank());
+  show_pool(pool_, Communicator::identity().session, Communicator::rank(), name());
 }
 
 Result<Algorithm> ChannelCommunicator::choose(const Call& call) const {

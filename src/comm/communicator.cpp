@@ -1,5 +1,6 @@
 #include "comm/communicator.hpp"
 
+#include <algorithm>
 #include <bit>
 
 #include <fmt/format.h>
@@ -70,6 +71,12 @@ Status check_buffers(const Call& call, int rank) {
 }
 
 }  // namespace
+
+Result<Block> allocate_registered(Communicator& comm, std::size_t bytes) {
+  if (comm.pool() == nullptr)
+    return Error{ErrorCode::unsupported, "this backend has no registered memory"};
+  return comm.pool()->allocate(std::max<std::size_t>(bytes, 1));
+}
 
 Communicator::Communicator(Identity identity)
     : identity_(std::move(identity)),

@@ -130,4 +130,7 @@ class Communicator {
   MarkNames mark_names_;
 };
 
+// Of its pool; an error where it has none.
+Result<Block> allocate_registered(Communicator& comm, std::size_t bytes);
+
 }  // namespace peerscope

@@ -87,13 +87,12 @@ Status Pool::give_back(const Block& block) {
   return Done{};
 }
 
-void Pool::watch(std::function<void(const PoolStats&)> watcher) {
-  watcher_ = std::move(watcher);
-  tell();
-}
+void Pool::watch(std::function<void(const PoolStats&)> watcher) { watcher_ = std::move(watcher); }
 
 void Pool::tell() const {
-  if (watcher_) watcher_(stats());
+  if (!watcher_) return;
+  const std::lock_guard lock(telling_);
+  watcher_(stats());
 }
 
 Result<Block> Pool::allocate(std::size_t bytes) {

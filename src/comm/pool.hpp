@@ -63,7 +63,7 @@ class Pool {
   Status give_back(const Block& block);
   void tell() const;
 
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_, telling_;  // the second: who tells last tells the latest
   std::span<std::byte> memory_;
   std::map<std::size_t, Taken> taken_;                          // by offset
   std::map<std::size_t, std::size_t> free_;                     // offset -> bytes

@@ -134,16 +134,18 @@ void DebugWatch::on_collective(const Collective& collective) {
 }
 
 void DebugWatch::on_event(DebugEvent event) {
+  // The latest are what a reader of a log wants.
   if (pending_.size() >= kMostPending) {
     ++overrun_;
-    return;
+    pending_.pop_front();
   }
   pending_.push_back(std::move(event));
 }
 
 void DebugWatch::look_at_processes(const Snapshot& snapshot) {
   for (const ProcessView& process : snapshot.processes) {
-    const auto [at, is_new] = processes_.emplace(process.pid, process.state);
+    const auto [at, is_new] = processes_.emplace(
+        ProcessKey{process.session, process.pid, process.created_ns}, process.state);
     if (!is_new && at->second == process.state) continue;
     at->second = process.state;
     DebugEvent event;

@@ -3,9 +3,11 @@
 // MonitorOptions::debug. Used by the thread that polls; hooks are called there.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "analyze/debug/errors.hpp"
@@ -53,10 +55,12 @@ class DebugWatch {
   EventLog log_;
   ErrorTracker errors_;
   LastSeen last_seen_;
-  std::vector<DebugEvent> pending_;  // since the last look
+  std::deque<DebugEvent> pending_;  // since the last look
   std::uint64_t overrun_ = 0;
-  std::map<std::uint32_t, ProcessState> processes_;  // by pid
-  std::map<std::string, DebugEvent> findings_;       // that hold now
+  // One process may have several segments, and pids of several hosts are equal.
+  using ProcessKey = std::tuple<std::string, std::uint32_t, std::int64_t>;
+  std::map<ProcessKey, ProcessState> processes_;
+  std::map<std::string, DebugEvent> findings_;  // that hold now
 };
 
 // The log in the order of time.

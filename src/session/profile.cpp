@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <deque>
 #include <thread>
 
 #include <fmt/format.h>
@@ -23,22 +24,36 @@ class Feed final : public CollectiveSink {
   void add(std::span<const Op> ops) {
     taken_.clear();
     for (const Op& op : ops) {
-      if (selection_.takes(op)) taken_.push_back(op);
+      if (selection_.takes(op))
+        taken_.push_back(op);
+      else if (op.device_only)
+        early_.push_back(op);
+      if (early_.size() > kMostEarly) early_.pop_front();
     }
     profiler_.add(taken_);
     joiner_.add(taken_);
   }
   void on_collective(const Collective& collective) override { profiler_.add(collective); }
   Profiler finish() {
+    taken_.clear();
+    for (const Op& op : early_) {
+      if (selection_.takes(op)) taken_.push_back(op);
+    }
+    profiler_.add(taken_);
+    joiner_.add(taken_);
     joiner_.flush_all();
     return std::move(profiler_);
   }
 
  private:
+  static constexpr std::size_t kMostEarly = 65'536;
+
   ProfileSelection selection_;
   Profiler profiler_;
   Joiner joiner_;
   std::vector<Op> taken_;
+  // Device times may be read before their operation, which another ring holds: they are asked for again at the end.
+  std::deque<Op> early_;
 };
 
 std::string names_of(const std::vector<ProfileSession>& sessions) {

@@ -232,8 +232,10 @@ json to_json(const ProfileReport& report) {
     out["ranks"].push_back(std::move(row));
   }
   for (const MetricView& pool : report.pools)
-    out["pools"].push_back(
-        {{"name", pool.name}, {"unit", pool.unit}, {"value", figure(pool.value)}});
+    out["pools"].push_back({{"name", pool.name},
+                            {"rank", pool.rank ? json(*pool.rank) : json()},
+                            {"unit", pool.unit},
+                            {"value", figure(pool.value)}});
   return out;
 }
 

@@ -120,6 +120,8 @@ class LiveSource final : public ProfileSource {
     static_cast<void>(to_ns);
     MonitorOptions options = options_;
     options.recording = nullptr;
+    options.debug = nullptr;
+    options.feeders.clear();
     Monitor monitor(options);
     monitor.poll();
     const auto snapshot = monitor.snapshot();
@@ -128,7 +130,6 @@ class LiveSource final : public ProfileSource {
     for (const MetricView& metric : snapshot->metrics) {
       if (metric.name.rfind("pool.", 0) == 0) report.pools.push_back(metric);
     }
-    report.machine = snapshot->machine;
     std::uint64_t before = 0;
     for (const ProcessView& process : snapshot->processes) before += process.before + process.lost;
     if (before > 0)

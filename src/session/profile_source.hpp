@@ -30,8 +30,7 @@ class ProfileSource {
 
   virtual ~ProfileSource() = default;
   virtual Result<ProfileSurvey> survey() = 0;
-  // All operations that begin in [from, to), and device times of them: perhaps more. `done` is called with the operations
-  // read so far.
+  // All operations that begin in [from, to), and device times of them: perhaps more. `callback` may be called often.
   virtual Status read(std::int64_t from_ns, std::int64_t to_ns, const OpsCallback& callback) = 0;
   // Names, call sites between these times, pools, links, and what is missing.
   virtual void add_facts(std::int64_t from_ns, std::int64_t to_ns, ProfileReport& report) = 0;

@@ -91,6 +91,37 @@ TEST_F(ProfileOfFile, HoldsWhatBeganBetweenItsMarks) {
   EXPECT_EQ(made->report.pairs.size(), 1u);
 }
 
+// Another thread's ring has them, and may be read first.
+TEST_F(ProfileOfFile, TakesDeviceTimesThatComeBeforeTheirOperations) {
+  std::vector<Op> calls, times;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    Op call = op_at(1'000'000 + static_cast<std::int64_t>(i) * 1000,
+                    i % 2 == 0 ? Kind::all_reduce : Kind::all_gather, 4096, 100);
+    call.comm = 9;
+    call.rank = 0;
+    call.ranks = 1;
+    call.sequence = i;
+    call.async = true;
+    Op time = call;
+    time.device_only = true;
+    time.host_duration_ns = kUnknownNs;
+    time.device_begin_ns = call.begin_ns + 50;
+    time.device_duration_ns = 700;
+    calls.push_back(call);
+    times.push_back(time);
+  }
+  writer_->add(times);
+  writer_->add(calls);
+  mark("x", 1'000'000, true, 1'000'000);
+  mark("x", 1'050'000, false, 1'000'000);
+  const auto made = profile_of({"x", {}, {}});
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->report.operations, 50u);
+  std::uint64_t timed = 0;
+  for (const ProfileRow& row : made->report.rows) timed += row.device.count;
+  EXPECT_EQ(timed, 50u);
+}
+
 TEST_F(ProfileOfFile, KeepsThreadsAndProcessesApartOrNot) {
   sends(1000, 0, 0);
   sends(1000, 0, 7);

@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "comm/call.hpp"
+#include "comm/pool.hpp"
 #include "suite/result.hpp"
 
 namespace peerscope {
@@ -22,12 +23,6 @@ struct BatchTime {
 struct OverlapTime {  // of the same work, alone and both at once
   double comm_alone_ns = 0, comm_beside_ns = 0;
   double compute_alone_ns = 0, compute_beside_ns = 0;
-};
-
-// Memory that peers reach by Communicator::copy and get.
-struct RegisteredMemory {
-  void* data = nullptr;
-  std::size_t offset = 0;  // what a peer calls it by
 };
 
 // One rank. Used by one thread at a time; different ranks by different threads or processes. An
@@ -44,9 +39,7 @@ class BenchRank {
   virtual Result<void*> allocate(std::size_t bytes) = 0;
   virtual void release(void* memory) = 0;
   // The same within the registered memory, at the same offset on all ranks; it stays to the rank's end.
-  virtual Result<RegisteredMemory> register_memory(std::size_t) {
-    return Error{ErrorCode::unsupported, "this backend has no registered memory"};
-  }
+  virtual Result<Block> register_memory(std::size_t bytes) = 0;
   // Complete when they return.
   virtual Status upload(void* to, const void* from, std::size_t bytes) = 0;
   virtual Status download(void* to, const void* from, std::size_t bytes) = 0;

@@ -27,6 +27,9 @@ class FakeRank final : public BenchRank {
     ++allocated;
     return std::malloc(bytes);
   }
+  Result<Block> register_memory(std::size_t) override {
+    return Error{ErrorCode::unsupported, "none here"};
+  }
   void release(void* memory) override {
     --allocated;
     std::free(memory);

@@ -101,7 +101,7 @@ class Group {
   // Registered where `one_sided` reaches it.
   Result<void*> buffer(std::size_t bytes, Kind one_sided) {
     if (places_[0].kind != one_sided) return rank_.allocate(bytes);
-    const Result<RegisteredMemory> registered = rank_.register_memory(bytes);
+    const Result<Block> registered = rank_.register_memory(bytes);
     if (!registered) return registered.error();
     registered_ = *registered;
     return registered_.data;
@@ -158,7 +158,7 @@ class Group {
   std::vector<std::size_t> counts_;
   Reference reference_;
   void *input_ = nullptr, *output_ = nullptr;
-  RegisteredMemory registered_;  // one of the two, for what is one-sided
+  Block registered_;  // one of the two, for what is one-sided
 };
 
 }  // namespace

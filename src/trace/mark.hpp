@@ -31,4 +31,9 @@ struct Mark {
   bool operator==(const Mark&) const = default;
 };
 
+// That of the operation which it is a fact about; 0 where it is about none.
+constexpr std::uint64_t operation_sequence(const Mark& mark) {
+  return mark.type == MarkType::event ? 0 : mark.sequence;
+}
+
 }  // namespace peerscope

@@ -10,7 +10,7 @@ namespace {
 constexpr std::array kSecretWords{
     "TOKEN",  "SECRET",     "KEY",    "PASS",   "PASSWD", "CREDENTIAL", "AUTH",
     "COOKIE", "PRIVATE",    "SIGNAT", "BEARER", "PWD",    "LICENSE",    "CONNECTION_STRING",
-    "DSN",    "SESSION_ID", "JWT",    "CERT",   "SALT"};
+    "DSN",    "SESSION_ID", "JWT",    "CERT",   "SALT",   "WEBHOOK"};
 // What contains such a word and is none.
 constexpr std::array kHarmless{"PWD", "OLDPWD", "TOKENIZERS_PARALLELISM", "KEYBOARD"};
 
@@ -79,6 +79,45 @@ std::string without_user_info(std::string_view text) {
   return out += text.substr(at);
 }
 
+// Where a value ends that begins at `at`: behind its quotes, written out or not, else where a parameter or a word does.
+std::size_t end_of_value(std::string_view text, std::size_t at) {
+  const std::size_t open = at < text.size() && text[at] == '\\' ? at + 1 : at;
+  if (open < text.size() && (text[open] == '"' || text[open] == '\'')) {
+    const std::size_t close = text.find(text[open], open + 1);
+    if (close != std::string_view::npos) return close + 1;
+  }
+  return std::min(text.find_first_of("&;,\"'\\ \t\r\n\v\f", at), text.size());
+}
+
+// "\"password\": \"x\"" -> "\"password\": \"[removed]\"": members of JSON and of Python, quoted on both sides.
+std::string without_members(std::string_view text) {
+  std::string out;
+  std::size_t at = 0;
+  for (;;) {
+    const std::size_t colon = text.find(':', at);
+    if (colon == std::string_view::npos) break;
+    std::size_t end = colon, begin = colon + 1;
+    if (end > at && (text[end - 1] == '"' || text[end - 1] == '\'')) --end;
+    if (end > at && text[end - 1] == '\\') --end;
+    std::size_t name = end;
+    while (name > at && is_word(text[name - 1])) --name;
+    while (begin < text.size() && text[begin] == ' ') ++begin;
+    const std::size_t quote = begin < text.size() && text[begin] == '\\' ? begin + 1 : begin;
+    const bool quoted =
+        end < colon && quote < text.size() && (text[quote] == '"' || text[quote] == '\'');
+    const std::size_t close = quoted ? text.find(text[quote], quote + 1) : std::string_view::npos;
+    if (close == std::string_view::npos || !names_a_secret(text.substr(name, end - name))) {
+      out += text.substr(at, colon + 1 - at);
+      at = colon + 1;
+      continue;
+    }
+    out += text.substr(at, quote + 1 - at);
+    out += kRemoved;
+    at = text[close - 1] == '\\' ? close - 1 : close;  // with the quote's own backslash
+  }
+  return out += text.substr(at);
+}
+
 // "?token=abc&n=1" -> "?token=[removed]&n=1"; also "token: abc" is left alone: no address, no option.
 std::string without_parameters(std::string_view text) {
   std::string out;
@@ -91,22 +130,19 @@ std::string without_parameters(std::string_view text) {
     out += text.substr(at, equals + 1 - at);
     at = equals + 1;
     if (!names_a_secret(text.substr(begin, equals - begin))) continue;
-    std::size_t end = at;
-    while (end < text.size() && text[end] != '&' && text[end] != ';' && text[end] != ',' &&
-           text[end] != '"' && text[end] != '\'' && text[end] != '\\' &&
-           std::isspace(static_cast<unsigned char>(text[end])) == 0)
-      ++end;
+    const std::size_t end = end_of_value(text, at);
     if (end > at) out += kRemoved;
     at = end;
   }
   return out += text.substr(std::min(at, text.size()));
 }
 
-// Words that look like a token, and what follows "Bearer ".
+// Words that look like a token, and what follows "Bearer " or "Authorization: Basic ".
 std::string without_tokens(std::string_view text) {
   std::string out;
   std::size_t at = 0;
   bool bearer = false;
+  std::string before;
   while (at < text.size()) {
     if (!is_word(text[at])) {
       out += text[at++];
@@ -125,7 +161,9 @@ std::string without_tokens(std::string_view text) {
       out += kRemoved;
     else
       out += word;
-    bearer = upper(word) == "BEARER";
+    const std::string now = upper(word);
+    bearer = now == "BEARER" || (now == "BASIC" && before.ends_with("AUTHORIZATION"));
+    before = now;
     at = end;
   }
   return out;
@@ -156,23 +194,27 @@ bool names_a_secret(std::string_view name) {
 }
 
 std::string without_secrets(std::string_view text) {
-  return without_tokens(without_parameters(without_user_info(without_keys(text))));
+  return without_tokens(without_parameters(without_members(without_user_info(without_keys(text)))));
 }
 
 std::string redact_variable(std::string_view variable) {
   const std::size_t equals = variable.find('=');
   if (equals == std::string_view::npos) return without_secrets(variable);
   const std::string_view name = variable.substr(0, equals);
-  if (names_a_secret(name)) return std::string(name) + "=" + kRemoved;
-  return std::string(name) + "=" + without_secrets(variable.substr(equals + 1));
+  if (names_a_secret(name)) return without_secrets(name) + "=" + kRemoved;
+  return without_secrets(variable);  // the whole: an address may have its = anywhere
 }
 
 std::vector<std::string> redact_words(const std::vector<std::string>& words) {
   std::vector<std::string> out;
   bool value = false;  // of an option that names a secret
   for (const std::string& word : words) {
+    if (word.find(' ') != std::string::npos && !value) {  // a script: sh -c "..."
+      out.push_back(redact_line(word));
+      continue;
+    }
     const bool option = word.size() > 1 && word[0] == '-';
-    if (value && !option) {
+    if (value && word.rfind("--", 0) != 0) {  // a password may begin with one -
       out.emplace_back(kRemoved);
       value = false;
       continue;
@@ -194,7 +236,7 @@ std::string redact_line(std::string_view line) {
   }
   std::string out;
   for (const std::string& word : redact_words(words)) out += (out.empty() ? "" : " ") + word;
-  return out;
+  return without_secrets(out);  // what spans words: "Bearer abc", a key
 }
 
 }  // namespace peerscope

@@ -59,9 +59,34 @@ TEST(Redact, CommandLines) {
             "curl --password [removed] http://[removed]@h/");
 }
 
+TEST(Redact, SecretsThatSpanWordsOrStandBeforeAnEqualsSign) {
+  EXPECT_EQ(redact_variable("https://user:pw@host/d?v=1"), "https://[removed]@host/d?v=1");
+  EXPECT_EQ(redact_variable("URL=https://u:p=x@host"), "URL=https://[removed]@host");
+  EXPECT_EQ(redact_variable("https://u:p@h/?token=a=b"), "https://[removed]@h/?token=[removed]");
+  EXPECT_EQ(redact_line("curl -H Authorization: Bearer abc http://h/"),
+            "curl -H Authorization: Bearer [removed] http://h/");
+  EXPECT_EQ(redact_line("curl -H Authorization: Basic dXNlcjpwdw== http://h/"),
+            "curl -H Authorization: Basic [removed]== http://h/");
+  EXPECT_THAT(redact_words({"x", "--password", "-pw1", "--ranks", "4"}),
+              ElementsAre("x", "--password", "[removed]", "--ranks", "4"));
+}
+
+TEST(Redact, QuotedValuesMembersAndScripts) {
+  EXPECT_EQ(without_secrets("connect(password='hunter 2', n=1)"),
+            "connect(password=[removed], n=1)");
+  EXPECT_EQ(without_secrets(R"({"password":"x y","ranks":"4"})"),
+            R"({"password":"[removed]","ranks":"4"})");
+  EXPECT_EQ(without_secrets("{'api_key': 'abc'}"), "{'api_key': '[removed]'}");
+  EXPECT_EQ(without_secrets(R"({"command": "x --conf={\"password\":\"p\"}"})"),
+            R"({"command": "x --conf={\"password\":\"[removed]\"}"})");
+  EXPECT_EQ(redact_variable(R"(CONF={"password":"x"})"), R"(CONF={"password":"[removed]"})");
+  EXPECT_THAT(redact_words({"sh", "-c", "x --password hunter2; y"}),
+              ElementsAre("sh", "-c", "x --password [removed] y"));
+}
+
 TEST(Redact, WhatHoldsNoSecretStays) {
-  for (const char* text : {"", "all_reduce 16 KB #41 on tp", "a = b", "rank=3 size=16384",
-                           "/usr/lib/x86_64-linux-gnu/libnccl.so.2.28.9"})
+  for (const char* text : {"", "all_reduce 16 KB #41 on tp", "level basic = detailed", "a = b",
+                           "rank=3 size=16384", "/usr/lib/x86_64-linux-gnu/libnccl.so.2.28.9"})
     EXPECT_EQ(without_secrets(text), text);
 }
 

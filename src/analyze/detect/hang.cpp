@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -203,12 +204,17 @@ void detect_hang(const Snapshot& snapshot, const DetectOptions& options,
     groups[{is_dead(snapshot, entry.pid), op.comm, op.sequence, op.kind, together ? 0 : i + 1}]
         .push_back(&entry);
   }
+  std::set<std::tuple<std::uint64_t, Kind>>
+      told;  // enqueued ones: those behind the first wait for it
   for (const auto& [key, group] : groups) {
     const bool dead = std::get<0>(key);
     if (!dead && std::get<3>(key) == Kind::compute) continue;  // no communication
     const bool hangs = std::any_of(group.begin(), group.end(), [&](const InFlight* entry) {
       return static_cast<double>(entry->age_ns) >= hang_limit_ns(snapshot, entry->op, options);
     });
+    if (!dead && hangs && oldest_of(group).enqueued &&
+        !told.insert({std::get<1>(key), std::get<3>(key)}).second)
+      continue;
     if (dead || hangs) out.push_back(finding(snapshot, group));
     if (!dead && hangs && !out.back().subject.rank) out.back().subject.rank = odd_rank(out, group);
   }

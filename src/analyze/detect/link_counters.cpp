@@ -46,8 +46,8 @@ std::optional<ForeignTraffic> foreign_traffic(const Snapshot& snapshot, int devi
     // A link that carried next to nothing of ours before: a byte of ours for each is the least to compare with.
     const double per_own_before = std::max(*before / own_before, 0.01);
     const double ratio = *now / own_now / per_own_before;
-    // Ours may have changed its ways; then it has not become more on the link at the same time.
-    const double bounded = std::min(ratio, *now / std::max(*before * own_now / own_before, 1.0));
+    // Where ours became less and the link carries what it did, nobody has come: what was there besides is still there.
+    const double bounded = std::min(ratio, *now / std::max(*before, 1.0));
     if (!most || bounded > most->ratio) most = ForeignTraffic{bounded, *now, *before, link};
   }
   return most;

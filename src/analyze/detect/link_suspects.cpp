@@ -35,9 +35,12 @@ using Points = std::span<const HistoryPoint>;
 // Messages of another size take another time, in the best of health.
 bool same_size(Points a, Points b) {
   const auto mean = [](Points points) {
-    double sum = 0;
-    for (const HistoryPoint& point : points) sum += point.bytes;
-    return sum / static_cast<double>(points.size());
+    double sum = 0, known = 0;
+    for (const HistoryPoint& point : points) {
+      sum += point.bytes;
+      known += point.bytes > 0 ? 1 : 0;
+    }
+    return known > 0 ? sum / known : 0;
   };
   const double before = mean(a), after = mean(b);
   return before > 0 && std::abs(after / before - 1) < 0.1;

@@ -15,17 +15,19 @@ namespace peerscope {
 namespace {
 
 struct Fill {
+  std::optional<int> rank;
   std::optional<double> used, capacity;
 };
 
 struct Place {
+  std::string_view pool;  // the gauge's name without its end
   std::optional<int> rank;
   bool used = false;  // else its capacity
 };
-// "pool.used_bytes", of the metric's rank if it has one; "pool.rank3.used_bytes", of that rank.
+// "pool.used_bytes", of the metric's rank if it has one; "pool.rank3.used_bytes" and "pool.rank3.tp.used_bytes", of that rank.
 std::optional<Place> place_of(const MetricView& metric) {
   std::string_view name = metric.name;
-  Place place{metric.rank, name.ends_with(".used_bytes")};
+  Place place{name.substr(0, name.rfind('.')), metric.rank, name.ends_with(".used_bytes")};
   if (!name.starts_with("pool.") || (!place.used && !name.ends_with(".capacity_bytes")))
     return std::nullopt;
   name.remove_prefix(sizeof "pool." - 1);
@@ -102,17 +104,20 @@ Finding finding(std::optional<int> rank, const Fill& fill, double share, const R
 
 void detect_pool_pressure(const Snapshot& snapshot, const DetectOptions& options,
                           std::vector<Finding>& out) {
-  std::map<std::optional<int>, Fill> pools;  // by rank, where that is known
+  std::map<std::pair<std::string_view, std::optional<int>>, Fill> pools;  // by name and rank
   for (const MetricView& metric : snapshot.metrics) {
     if (metric.type != MetricType::gauge) continue;
     const auto place = place_of(metric);
     if (!place) continue;
-    (place->used ? pools[place->rank].used : pools[place->rank].capacity) = metric.value;
+    Fill& fill = pools[{place->pool, place->rank}];
+    fill.rank = place->rank;
+    (place->used ? fill.used : fill.capacity) = metric.value;
   }
   const Refused none_left = refused(snapshot);
   const std::optional<int> refused_rank = none_left.rank();
   bool told = false;
-  for (const auto& [rank, fill] : pools) {
+  for (const auto& [pool, fill] : pools) {
+    const std::optional<int> rank = fill.rank;
     if (!fill.used || !fill.capacity || !(*fill.capacity > 0)) continue;
     const double share = *fill.used / *fill.capacity;
     const bool its = none_left.count > 0 && (!rank || !refused_rank || rank == refused_rank);

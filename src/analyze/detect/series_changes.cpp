@@ -16,10 +16,13 @@ constexpr std::size_t kFewest = 2;  // values that a stretch's median needs to c
 // The newest stretch of points whose operations are of one size: others take another time.
 std::vector<HistoryPoint> of_one_size(const std::vector<HistoryPoint>& all) {
   std::vector<HistoryPoint> out;
+  auto size = decltype(HistoryPoint::bytes){};
   for (auto point = all.rbegin(); point != all.rend(); ++point) {
     if (point->count < kFewest) continue;
-    if (!out.empty() && std::abs(point->bytes - out.front().bytes) > 0.1F * out.front().bytes)
-      break;
+    // 0: the operations were counted in another slot than the one in which they ended on the device.
+    const bool known = point->bytes > 0 && size > 0;
+    if (known && std::abs(point->bytes - size) > 0.1F * size) break;
+    if (size == 0) size = point->bytes;
     out.push_back(*point);
   }
   std::reverse(out.begin(), out.end());

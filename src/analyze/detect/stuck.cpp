@@ -1,6 +1,7 @@
 #include "analyze/detect/stuck.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "model/size_class.hpp"
@@ -65,6 +66,10 @@ std::vector<const InFlight*> together(const Snapshot& snapshot, const Op& op) {
 
 std::vector<int> culprits(const Snapshot& snapshot, std::uint64_t comm) {
   std::set<int> waiting, awaited, gone;
+  std::map<std::pair<std::uint64_t, Kind>, std::set<int>> present;  // by sequence and kind
+  for (const InFlight& entry : snapshot.in_flight) {
+    if (entry.op.comm == comm) present[{entry.op.sequence, entry.op.kind}].insert(entry.op.rank);
+  }
   for (const InFlight& entry : snapshot.in_flight) {
     const Op& op = entry.op;
     if (op.comm != comm || op.rank == kNoRank || op.kind == Kind::compute) continue;
@@ -78,11 +83,10 @@ std::vector<int> culprits(const Snapshot& snapshot, std::uint64_t comm) {
       continue;
     }
     // A rank that has left an operation with a root is not awaited in it: all that one sees is who is not in it.
-    std::set<int> present;
-    for (const InFlight* other : together(snapshot, op)) present.insert(other->op.rank);
+    const std::set<int>& here = present[{op.sequence, op.kind}];
     const int ranks = ranks_of_communicator(snapshot, op);
     for (int rank = 0; rank < ranks; ++rank) {
-      if (present.count(rank) == 0) awaited.insert(rank);
+      if (here.count(rank) == 0) awaited.insert(rank);
     }
   }
   if (!gone.empty()) return {gone.begin(), gone.end()};

@@ -24,9 +24,12 @@ constexpr Rule kRules[] = {
 
 bool explains(const Finding& cause, const Finding& symptom) {
   if (cause.severity == Severity::info || &cause == &symptom) return false;
+  const std::string &one = cause.subject.communicator, &other = symptom.subject.communicator;
+  if (!one.empty() && !other.empty() && one != other) return false;
   constexpr std::int64_t kBeforeNs =
       3'000'000'000;  // the cause may be seen to begin a little later
-  if (cause.since_ns < 0 || symptom.since_ns < 0) return true;
+  if (symptom.since_ns < 0) return true;
+  if (cause.since_ns < 0) return false;  // it was there before anything became slower
   return cause.since_ns <= symptom.since_ns + kBeforeNs;
 }
 

@@ -224,8 +224,8 @@ TEST(PoolPressure, IsOneThatIsNearlyFull) {
   }
   Snapshot named;  // as the communicators of this project name theirs
   add_pool(named, {}, 950, 1000);
-  named.metrics[0].name = "pool.rank7.used_bytes";
-  named.metrics[1].name = "pool.rank7.capacity_bytes";
+  named.metrics[0].name = "pool.rank7.tp.used_bytes";
+  named.metrics[1].name = "pool.rank7.tp.capacity_bytes";
   ASSERT_EQ(alarms(named).size(), 1u);
   EXPECT_EQ(alarms(named)[0].subject.rank, 7);
   named.metrics[0].name = "pool.rankx.used_bytes";

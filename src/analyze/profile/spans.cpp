@@ -22,7 +22,10 @@ std::uint64_t thread_key(std::uint32_t process, std::uint32_t thread) {
 }
 
 std::pair<std::uint64_t, std::uint64_t> identity(const Op& op) {
-  return {op.comm, std::uint64_t{op.rank} << 8 | static_cast<std::uint64_t>(op.kind)};
+  // Collectives of our own backends are counted together, everything else by its kind (as the joiner does).
+  const bool by_kind = op.backend == Backend::nccl || !is_collective(op.kind);
+  return {op.comm,
+          std::uint64_t{op.rank} << 8 | (by_kind ? static_cast<std::uint64_t>(op.kind) : 0xFF)};
 }
 
 }  // namespace

@@ -238,7 +238,7 @@ Status CudaCommunicator::share_memory(Communicator& bootstrap) {
   }
   stamps_ = std::make_unique<StampReader>(device_, kernels_, regions_[self].at(), layout_,
                                           options_.session, recorded_as_);
-  show_pool(*pool_, options_.session, rank());
+  show_pool(*pool_, options_.session, rank(), name());
   return Done{};
 }
 
@@ -382,7 +382,6 @@ Status CudaCommunicator::launch(const Operation& operation, CudaStreamHandle str
   a.chunk_bytes = cuda::chunk_for(layout_, operation.bytes, shape.blocks);
   a.halves = admitted_->halves ? 1 : 0;
   if (admitted_->halves) shape.blocks *= 2;
-
   return launch_kernel(function, shape, &arguments, stream, a.early != 0);
 }
 

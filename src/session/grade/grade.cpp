@@ -77,7 +77,7 @@ Judgement judge(const Finding& finding, const sim::Truth* truth) {
     const bool names = has_word(accepted.names, finding.kind);
     if (!names && !has_word(accepted.consequences, finding.kind)) return otherwise;
     const Place place = place_of(finding, *truth);
-    if (place == Place::wrong) return otherwise;
+    if (place == Place::wrong) return names && !alarms ? Judgement::misplaced : otherwise;
     if (!names) return alarms ? Judgement::consequence : Judgement::information;
     return place == Place::right ? Judgement::right : Judgement::unlocalised;
   }
@@ -92,6 +92,7 @@ void CaseGrade::add(const std::vector<Finding>& findings, std::int64_t now_ns) {
       if (named_ns_ < 0) named_ns_ = now_ns;
       if (judgement == Judgement::right && right_ns_ < 0) right_ns_ = now_ns;
     }
+    if (judgement == Judgement::misplaced) misplaced_ = true;
     if (judgement != Judgement::wrong) continue;
     for (const Accepted& accepted : kAccepted) {
       if (begun && truth_->fault == accepted.fault && has_word(accepted.names, finding.kind))

@@ -21,6 +21,7 @@ enum class Judgement : std::uint8_t {
   unlocalised,  // names the fault, but no place
   consequence,  // true, and not the fault itself
   information,  // severity info: nobody is alarmed
+  misplaced,    // information that names the fault, but in another place
   wrong,        // a false alarm
 };
 
@@ -34,6 +35,7 @@ class CaseGrade {
   void add(const std::vector<Finding>& findings, std::int64_t now_ns);
 
   [[nodiscard]] bool detected() const { return named_ns_ >= 0; }
+  [[nodiscard]] bool misplaced() const { return misplaced_; }  // it was, somewhere
   // Found where it is, and never said to be elsewhere.
   [[nodiscard]] bool localised() const { return right_ns_ >= 0 && !misplaced_; }
   // From the fault's begin to the first finding that is right.

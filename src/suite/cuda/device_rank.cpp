@@ -5,7 +5,6 @@
 
 #include "comm/cuda/peer_driver.hpp"
 #include "suite/cuda/overlap.hpp"
-#include "suite/registered.hpp"
 
 namespace peerscope {
 
@@ -31,8 +30,8 @@ Result<void*> DeviceRank::allocate(std::size_t bytes) {
 
 void DeviceRank::release(void* memory) { blocks_.erase(memory); }
 
-Result<RegisteredMemory> DeviceRank::register_memory(std::size_t bytes) {
-  return register_in_pool(comm_, bytes);
+Result<Block> DeviceRank::register_memory(std::size_t bytes) {
+  return allocate_registered(comm_, bytes);
 }
 
 Status DeviceRank::upload(void* to, const void* from, std::size_t bytes) {

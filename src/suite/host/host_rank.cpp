@@ -7,7 +7,6 @@
 #include <thread>
 
 #include "record/ticks.hpp"
-#include "suite/registered.hpp"
 
 namespace peerscope {
 namespace {
@@ -46,8 +45,8 @@ Result<void*> HostRank::allocate(std::size_t bytes) {
 
 void HostRank::release(void* memory) { blocks_.erase(memory); }
 
-Result<RegisteredMemory> HostRank::register_memory(std::size_t bytes) {
-  return register_in_pool(comm_, bytes);
+Result<Block> HostRank::register_memory(std::size_t bytes) {
+  return allocate_registered(comm_, bytes);
 }
 
 Status HostRank::upload(void* to, const void* from, std::size_t bytes) {

@@ -24,7 +24,7 @@ class HostRank final : public BenchRank {
   [[nodiscard]] int ranks() const override { return comm_.ranks(); }
   Result<void*> allocate(std::size_t bytes) override;
   void release(void* memory) override;
-  Result<RegisteredMemory> register_memory(std::size_t bytes) override;
+  Result<Block> register_memory(std::size_t bytes) override;
   Status upload(void* to, const void* from, std::size_t bytes) override;
   Status download(void* to, const void* from, std::size_t bytes) override;
   Status fill(void* to, std::byte value, std::size_t bytes) override;

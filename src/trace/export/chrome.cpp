@@ -76,7 +76,7 @@ class ChromeWriter {
                << ",\"tid\":" << tid << ",\"ts\":" << Micros{mark.at_ns};
     if (!instant) out_ << ",\"dur\":" << Micros{mark.duration_ns};
     out_ << ",\"args\":{\"type\":\"" << name(mark.type) << "\",\"value\":" << mark.value
-         << ",\"Seq\":" << mark.sequence << "}}";
+         << ",\"Seq\":" << operation_sequence(mark) << "}}";
     return true;
   }
 

@@ -55,7 +55,7 @@ void put_mark(Out& out, const Mark& mark, const TraceMeta& meta, std::string_vie
   out << R"(,"value":)" << mark.value << R"(,"name":)"
       << json_string(meta.name(mark.process, mark.name)) << R"(,"process":)" << mark.process
       << R"(,"rank":)" << known_text(mark.rank, kNoRank, "null") << R"(,"comm_id":")"
-      << fmt::format("{:#x}", mark.comm) << R"(","sequence":)" << mark.sequence
+      << fmt::format("{:#x}", mark.comm) << R"(","sequence":)" << operation_sequence(mark)
       << R"(,"operation":")" << name(mark.kind) << R"(","status":")" << name(mark.status)
       << R"(","severity":)" << int{mark.severity} << '}';
 }

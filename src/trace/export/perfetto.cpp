@@ -52,7 +52,7 @@ class Writer {
         .number(event::kName, packets_.name(text.empty() ? name(mark.type) : text))
         .number(event::kCategory, packets_.category(name(mark.type)));
     packets_.annotate(event_, "value", mark.value);
-    packets_.annotate(event_, "sequence", static_cast<std::int64_t>(mark.sequence));
+    packets_.annotate(event_, "sequence", static_cast<std::int64_t>(operation_sequence(mark)));
     if (mark.type == MarkType::event)
       packets_.annotate(event_, "severity", std::int64_t{mark.severity});
     packets_.event(mark.at_ns, event_);

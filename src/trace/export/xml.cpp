@@ -112,8 +112,8 @@ bool put_mark(Out& out, const Mark& mark, const TraceMeta& meta) {
   out << " value=\"" << mark.value << '"' << attribute("name", meta.name(mark.process, mark.name))
       << attribute("communicator", meta.comm_name(mark.comm))
       << attribute("rank", mark.rank, kNoRank) << " process=\"" << mark.process << "\" operation=\""
-      << name(mark.kind) << "\" sequence=\"" << mark.sequence << "\" status=\"" << name(mark.status)
-      << "\" severity=\"" << int{mark.severity} << "\"/>\n";
+      << name(mark.kind) << "\" sequence=\"" << operation_sequence(mark) << "\" status=\""
+      << name(mark.status) << "\" severity=\"" << int{mark.severity} << "\"/>\n";
   return true;
 }
 

@@ -100,7 +100,7 @@ void mark_rows(const TraceReader& trace, const Add& add) {
       add({std::string(type < std::size(kMarkTypes) ? kMarkTypes[type] : "?"), m.at_ns,
            known(m.duration_ns, kUnknownNs), m.value,
            std::string(trace.meta().name(m.process, m.name)),
-           m.comm == 0 ? SqlValue() : hex(m.comm), number(m.sequence),
+           m.comm == 0 ? SqlValue() : hex(m.comm), number(operation_sequence(m)),
            number(std::uint64_t{m.process}), known(m.rank, kNoRank), std::string(name(m.kind)),
            number(std::uint64_t{m.severity}), std::string(name(m.status))});
     }
