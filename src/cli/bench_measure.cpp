@@ -87,7 +87,9 @@ class Measurement {
                    .warmup = request_.warmup,
                    .rounds = request_.nccl.rounds,
                    .check = request_.check != 0,
-                   .timeout_s = request_.nccl.timeout_s};
+                   .timeout_s = request_.nccl.timeout_s,
+                   .slow_rank = request_.slow_rank,
+                   .slow_by_us = request_.slow_by_us};
     if (plan.rounds == 0) plan.rounds = traits.asynchronous ? kRoundsOfAsynchronous : 1;
     if (Status made = add_cases(backend, ranks, plan.cases); !made) return made;
     if (plan.cases.empty()) return Done{};

@@ -140,6 +140,9 @@ void add_sweep_options(Args& args, SweepRequest& request) {
   args.text("--backend", request.backends, "where ranks live, a list: host, cuda, nccl; or all");
   args.flag("--threads", request.threads, "host: ranks are threads, not processes");
   args.flag("--tuned", request.tuned, "auto: as bench tune has found");
+  args.integer("--slow-rank", request.slow_rank, -1, 65'534,
+               "a rank that computes before each operation: see it found (-1: none)");
+  args.real("--slow-by", request.slow_by_us, 0, 1e6, "for so many microseconds");
   add_nccl_options(args, request.nccl);
   args.setting("-l,--level", "monitor.level");
   add_output_options(args, request.output);

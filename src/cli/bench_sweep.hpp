@@ -25,6 +25,8 @@ struct SweepRequest {
   int iterations = 20, warmup = 5, check = 1;
   std::string ranks = "0", dtypes = "f32", algorithms = "auto", backends = "host";
   bool threads = false, tuned = false;
+  int slow_rank = -1;  // -1: none
+  double slow_by_us = 200;
   bool has_nccl_driver = false;  // --backend nccl alone is nccl-tests' sweep (bench_nccl.hpp)
   NcclOptions nccl;  // and what it shares with the others: op, rounds, time-out, graph launches
   OutputRequest output;

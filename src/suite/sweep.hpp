@@ -16,6 +16,9 @@ struct SweepPlan {
   int iterations = 20, warmup = 5, rounds = 1;
   bool check = true;
   int timeout_s = 120;  // without progress; 0: never
+  // A rank that computes so long before each operation, which then is run by itself: what a straggler costs.
+  int slow_rank = -1;
+  double slow_by_us = 0;
 };
 
 // Cases that differ in nothing but algorithm and place take turns, round by round, so that what

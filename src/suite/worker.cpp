@@ -1,6 +1,7 @@
 #include "suite/worker.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "suite/reference.hpp"
 
@@ -61,7 +62,7 @@ class Group {
         if (sample > 0 && batching.slowest) {
           if (Status met = rank_.barrier(); !met) return met;
         }
-        const Ran ran = once(i, batching.operations);
+        const Ran ran = batch(i, batching.operations);
         if (!ran.status) return ran.status;
         const auto at = static_cast<std::size_t>(round * batching.samples + sample);
         host[at] = ran.time.host_ns / batching.operations;
@@ -147,6 +148,24 @@ class Group {
     Result<BatchTime> time = rank_.run(*made, count, places_[i].graph);
     if (!time) return {time.error(), {}};
     return {Done{}, *time};
+  }
+
+  Ran batch(std::size_t i, int count) {
+    if (plan_.slow_rank < 0) return once(i, count);
+    Ran all;
+    for (int turn = 0; turn < count; ++turn) {
+      if (rank_.rank() == plan_.slow_rank) compute(plan_.slow_by_us);
+      Ran one = once(i);
+      if (!one.status) return one;
+      all.time.host_ns += one.time.host_ns;
+      all.time.device_ns += one.time.device_ns;
+    }
+    return all;
+  }
+  static void compute(double us) {
+    const auto end =
+        std::chrono::steady_clock::now() + std::chrono::duration<double, std::micro>(us);
+    while (std::chrono::steady_clock::now() < end) continue;
   }
 
   BenchRank& rank_;

@@ -63,11 +63,12 @@ void find_normal(const Snapshot& snapshot, InFlightGroup& group) {
   for (const OperationRow& row : snapshot.aggregates->operations) {
     if (row.other || row.kind != group.op.kind || row.size_class != size_class(group.op.bytes))
       continue;
-    const Distribution& host = row.windows.in(Window::all).host;
-    if (!host.known() || host.count <= best) continue;
-    best = host.count;
-    group.normal_p50_ns = host.p50_ns;
-    group.normal_p999_ns = host.p999_ns;
+    const OperationStats& all = row.windows.in(Window::all);
+    const Distribution& times = all.host.known() ? all.host : all.device;
+    if (!times.known() || times.count <= best) continue;
+    best = times.count;
+    group.normal_p50_ns = times.p50_ns;
+    group.normal_p999_ns = times.p999_ns;
   }
 }
 

@@ -28,7 +28,8 @@ struct InFlightGroup {
   std::vector<Absent> missing;   // of a collective
   std::string mismatch;          // a clause: "rank 2 called ..., the others ..."; "" they agree
   std::int64_t age_ns = 0;       // of the oldest
-  // Of operations of this kind and size since start, host clock; kUnknown without history.
+  // Of operations of this kind and size since start, host clock (the device's where that is unknown); kUnknown
+  // without history.
   double normal_p50_ns = kUnknown, normal_p999_ns = kUnknown;
   std::optional<Finding> hang;  // what the detector says of it
   [[nodiscard]] std::vector<int> odd_ranks() const;

@@ -209,14 +209,14 @@ void detect_hang(const Snapshot& snapshot, const DetectOptions& options,
   for (const auto& [key, group] : groups) {
     const bool dead = std::get<0>(key);
     if (!dead && std::get<3>(key) == Kind::compute) continue;  // no communication
-    const bool hangs = std::any_of(group.begin(), group.end(), [&](const InFlight* entry) {
-      return static_cast<double>(entry->age_ns) >= hang_limit_ns(snapshot, entry->op, options);
+    const bool stuck = std::any_of(group.begin(), group.end(), [&](const InFlight* entry) {
+      return hangs(snapshot, *entry, options);
     });
-    if (!dead && hangs && oldest_of(group).enqueued &&
+    if (!dead && stuck && oldest_of(group).enqueued &&
         !told.insert({std::get<1>(key), std::get<3>(key)}).second)
       continue;
-    if (dead || hangs) out.push_back(finding(snapshot, group));
-    if (!dead && hangs && !out.back().subject.rank) out.back().subject.rank = odd_rank(out, group);
+    if (dead || stuck) out.push_back(finding(snapshot, group));
+    if (!dead && stuck && !out.back().subject.rank) out.back().subject.rank = odd_rank(out, group);
   }
 }
 

@@ -123,7 +123,7 @@ void judge_numbers(const Snapshot& snapshot, const std::vector<const InFlight*>&
     // A root may go on while the others are still in it; and what is enqueued may be far ahead.
     if (has_root(entry->op.kind) || entry->enqueued || entry->op.async) return;
     if (is_dead(snapshot, entry->pid)) return;
-    if (static_cast<double>(entry->age_ns) < hang_limit_ns(snapshot, entry->op, options)) return;
+    if (!hangs(snapshot, *entry, options)) return;
     numbers[entry->op.sequence].push_back(entry);
   }
   if (numbers.size() != 2) return;

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "analyze/history_point.hpp"
 #include "model/size_class.hpp"
 
 namespace peerscope {
@@ -28,23 +29,46 @@ bool is_stopped(const Snapshot& snapshot, std::uint32_t pid) {
   return process != nullptr && process->state == ProcessState::live && process->stopped;
 }
 
-double hang_limit_ns(const Snapshot& snapshot, const Op& op, const DetectOptions& options) {
-  auto limit = static_cast<double>(options.hang.min_age_ns);
-  std::uint64_t known = 0;
-  if (snapshot.aggregates) {
-    for (const OperationRow& row : snapshot.aggregates->operations) {
-      if (row.other || row.kind != op.kind) continue;
-      if (row.size_class != size_class(op.bytes)) continue;
-      const Distribution& host = row.windows.in(Window::all).host;
-      if (!host.known()) continue;
-      limit = std::max(limit, options.hang.p999_ratio * host.p999_ns);
-      known += host.count;
+namespace {
+
+// What is known of a kind and size since start, by whichever clock.
+struct Past {
+  std::uint64_t count = 0;
+  double p999_ns = 0;
+  std::int64_t last_ns = kUnknownNs;  // when one of them ended
+};
+
+Past past_of(const Snapshot& snapshot, const Op& op) {
+  Past past;
+  if (!snapshot.aggregates) return past;
+  for (const OperationRow& row : snapshot.aggregates->operations) {
+    if (row.other || row.kind != op.kind || row.size_class != size_class(op.bytes)) continue;
+    const OperationStats& all = row.windows.in(Window::all);
+    for (const Distribution* times : {&all.host, &all.device}) {
+      if (!times->known()) continue;
+      past.p999_ns = std::max(past.p999_ns, times->p999_ns);
+      past.count = std::max(past.count, times->count);
     }
+    past.last_ns = std::max(past.last_ns, row.last_ns);
   }
+  return past;
+}
+
+}  // namespace
+
+bool hangs(const Snapshot& snapshot, const InFlight& entry, const DetectOptions& options) {
+  const Past past = past_of(snapshot, entry.op);
+  const double first_ns = std::max(static_cast<double>(options.hang.first_age_ns),
+                                   options.hang.p999_ratio * past.p999_ns);
+  const auto age_ns = static_cast<double>(entry.age_ns);
   // Whatever comes first may wait for a program to start, to load, to compile.
-  if (known < options.hang.min_history)
-    limit = std::max(limit, static_cast<double>(options.hang.first_age_ns));
-  return limit;
+  if (past.count < options.hang.min_history || age_ns >= first_ns) return age_ns >= first_ns;
+  const double limit_ns = std::max(static_cast<double>(options.hang.min_age_ns),
+                                   options.hang.p999_ratio * past.p999_ns);
+  // What is enqueued waits for its turn: as long as others of its kind end, the device goes on.
+  const std::int64_t since_last_ns = snapshot.now_ns - past.last_ns;
+  return age_ns >= limit_ns &&
+         (!entry.enqueued || static_cast<double>(since_last_ns) >= limit_ns - kSlotNs);
 }
 
 int ranks_of_communicator(const Snapshot& snapshot, const Op& op) {

@@ -10,8 +10,8 @@ namespace peerscope {
 bool is_dead(const Snapshot& snapshot, std::uint32_t pid);
 bool is_stopped(const Snapshot& snapshot, std::uint32_t pid);
 
-// The age at which an operation of this kind and size is hanging.
-double hang_limit_ns(const Snapshot& snapshot, const Op& op, const DetectOptions& options);
+// Whether an operation takes so much longer than others of its kind and size that it will not end.
+bool hangs(const Snapshot& snapshot, const InFlight& entry, const DetectOptions& options);
 
 // Ranks of the communicator: what the operation says, else what is known of it.
 int ranks_of_communicator(const Snapshot& snapshot, const Op& op);
