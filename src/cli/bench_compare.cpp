@@ -11,43 +11,6 @@
 namespace peerscope {
 namespace {
 
-using nlohmann::json;
-
-json to_json(const Change& change) {
-  json out{{"key", change.key},
-           {"bytes", change.bytes},
-           {"baseline_us", change.before_us},
-           {"new_us", change.after_us},
-           {"ratio", change.ratio},
-           {"ratio_low", nullptr},
-           {"ratio_high", nullptr},
-           {"p", nullptr},
-           {"delta", nullptr},
-           {"verdict", name(change.verdict)}};
-  if (change.interval) {
-    out["ratio_low"] = change.interval->low;
-    out["ratio_high"] = change.interval->high;
-  }
-  if (change.test) {
-    out["p"] = change.test->p;
-    out["delta"] = change.test->delta;
-  }
-  return out;
-}
-
-json to_json(const BenchComparison& comparison) {
-  json out{{"threshold", comparison.threshold},
-           {"compared", comparison.changes.size()},
-           {"slower", comparison.count(ChangeKind::slower)},
-           {"faster", comparison.count(ChangeKind::faster)},
-           {"inconclusive", comparison.count(ChangeKind::inconclusive)},
-           {"only_in_baseline", comparison.only_before},
-           {"only_in_new", comparison.only_after},
-           {"rows", json::array()}};
-  for (const Change& change : comparison.changes) out["rows"].push_back(to_json(change));
-  return out;
-}
-
 int refuse(const std::string& why) {
   fmt::print(stderr, "peerscope bench compare: {}\n", why);
   return 2;
@@ -87,7 +50,7 @@ int compare_main(Args& args) {
                   (stored ? "; peerscope bench suite --save-baseline makes it" : ""));
   const Result<BenchComparison> comparison = compare(*before, *after, options);
   if (!comparison) return refuse(comparison.error().message);
-  if (as_json) fmt::print("{}\n", to_json(*comparison).dump(2));
+  if (as_json) fmt::print("{}\n", comparison_json(*comparison).dump(2));
   if (!as_json) fmt::print("{}", comparison_text(*comparison, all));
   return comparison->count(ChangeKind::slower) == 0 ? 0 : 1;
 }

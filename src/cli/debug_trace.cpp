@@ -6,8 +6,8 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "analyze/plan/plan_moves.hpp"
 #include "cli/commands.hpp"
-#include "cli/debug_plan.hpp"
 #include "cli/debug_source.hpp"
 #include "cli/debug_trace_text.hpp"
 #include "cli/select.hpp"

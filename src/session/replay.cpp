@@ -200,16 +200,19 @@ Snapshot Replay::finish(const TraceMeta& meta, const std::optional<Snapshot>& st
 }
 
 Result<Snapshot> replay(const TraceReader& trace, const MonitorOptions& options,
-                        const std::function<void(std::uint64_t)>& progress) {
+                        const std::function<void(std::uint64_t)>& progress,
+                        const std::atomic<bool>* stop) {
   Replay replay(options);
   std::uint64_t done = 0;
+  const auto stopped = [stop] { return stop != nullptr && stop->load(std::memory_order_acquire); };
   const Status read = trace.for_each_ops({}, [&](std::span<const Op> ops) {
     replay.add(ops);
     done += ops.size();
     if (progress) progress(done);
-    return true;
+    return !stopped();
   });
   if (!read) return read.error();
+  if (stopped()) return Error{ErrorCode::io, "reading " + trace.path() + " was stopped"};
   const Status marks = trace.for_each_marks([&](std::span<const Mark> marks_read) {
     for (const Mark& mark : marks_read) {
       // Marks of profiles would drive out what happened.

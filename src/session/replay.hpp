@@ -1,6 +1,7 @@
 // A stored trace through the same analysis as a live session.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -34,9 +35,10 @@ class Replay {
 };
 
 // Reads all of a trace. With options.debug: that is fed, and looks at the snapshot when the caller
-// says so. `progress` is called with the operations done so far.
+// says so. `progress` is called with the operations done so far. An error, too, once `stop` is true.
 Result<Snapshot> replay(const TraceReader& trace, const MonitorOptions& options,
-                        const std::function<void(std::uint64_t)>& progress);
+                        const std::function<void(std::uint64_t)>& progress,
+                        const std::atomic<bool>* stop = nullptr);
 
 // What its writer knew at the end, where that covers all of the file; else what can be said from
 // the last time it was stored. Empty if there is nothing stored.

@@ -7,12 +7,14 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/result.hpp"
+#include "suite/compare.hpp"
 #include "suite/result.hpp"
 
 namespace peerscope {
 
 nlohmann::json to_json(const BenchRow& row);
 nlohmann::json to_json(const ResultSet& set);
+nlohmann::json comparison_json(const BenchComparison& comparison);
 
 // What to_json wrote, or what a sweep with NCCL did. `corrupt` says what is not right and where.
 Result<ResultSet> results_from_json(std::string_view text);

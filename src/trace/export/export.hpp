@@ -25,6 +25,7 @@ struct ExportOptions {
   OpFilter filter;
   // Called now and then with the operations done so far.
   std::function<void(std::uint64_t done)> progress;
+  std::function<bool()> cancelled;  // asked for each chunk; true: nobody wants the rest
 };
 
 struct ExportCounts {  // what was written, for the reader's own check

@@ -18,7 +18,7 @@ Result<ExportCounts> export_all(const TraceReader& trace, const ExportOptions& o
     counts.operations += on_ops(batch);
     seen += batch.size();
     if (options.progress) options.progress(seen);
-    return true;
+    return !options.cancelled || !options.cancelled();
   });
   if (!ops) return ops.error();
   const Status marks = trace.for_each_marks([&](std::span<const Mark> batch) {

@@ -1,4 +1,4 @@
-#include "cli/debug_plan.hpp"
+#include "analyze/plan/plan_moves.hpp"
 
 #include <algorithm>
 #include <map>
