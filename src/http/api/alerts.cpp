@@ -1,0 +1,114 @@
+// Alerts, and silences.
+#include <ctime>
+
+#include <fmt/format.h>
+
+#include "http/api/parameters.hpp"
+#include "http/api/resources.hpp"
+#include "http/api/rows.hpp"
+#include "session/alerts/json.hpp"
+#include "session/alerts/service.hpp"
+
+namespace peerscope::http {
+
+using nlohmann::json;
+
+namespace {
+
+std::int64_t real_now_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+}
+
+Response no_alerts() {
+  return refuse(503,
+                "There are no alerts: alert.enabled is false, or what is shown is a recording.");
+}
+
+std::optional<Matcher> matcher_of(const json& item) {
+  if (!item.is_object() || !item.value("name", json()).is_string() ||
+      !item.value("value", json()).is_string())
+    return std::nullopt;
+  const std::string op = item.value("op", "=");
+  for (const MatchOp known :
+       {MatchOp::equal, MatchOp::not_equal, MatchOp::like, MatchOp::not_like}) {
+    if (op == name(known))
+      return Matcher{item["name"].get<std::string>(), known, item["value"].get<std::string>()};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string alerts_text(const Api& api) {
+  const json empty = {{"items", json::array()},
+                      {"silences", json::array()},
+                      {"rules", json::array()},
+                      {"deliveries", json::array()}};
+  const json state = api.alerts == nullptr ? empty : to_json(*api.alerts->state());
+  return state.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Response get_alerts(const Api& api, const Request& request, const Captures&) {
+  Parameters parameters(request);
+  if (const auto refusal = parameters.refusal()) return *refusal;
+  Response response;
+  response.body = alerts_text(api);
+  return response;
+}
+
+Response get_alert_history(const Api& api, const Request& request, const Captures&) {
+  Parameters parameters(request);
+  HistoryQuery query;
+  query.limit = static_cast<std::size_t>(
+      parameters.integer("limit", 1, static_cast<std::int64_t>(kMostHistoryPage), 100));
+  query.cursor = parameters.text("cursor");
+  if (const auto refusal = parameters.refusal()) return *refusal;
+  if (api.alerts == nullptr) return answer({{"items", json::array()}, {"next", nullptr}});
+  const auto page = api.alerts->history(query);
+  return page ? answer(to_json(*page)) : refuse(page.error());
+}
+
+Response post_silence(const Api& api, const Request& request, const Captures&) {
+  Parameters parameters(request);
+  if (const auto refusal = parameters.refusal()) return *refusal;
+  if (api.alerts == nullptr) return no_alerts();
+  const json body = json::parse(request.body, nullptr, false);
+  const bool whole = body.is_object() && body.value("matchers", json()).is_array() &&
+                     body.value("duration_s", json()).is_number();
+  if (!whole)
+    return refuse(
+        400,
+        R"(write {"matchers": [{"name": "rank", "op": "=", "value": "3"}], "duration_s": 3600, "comment": "...", "author": "..."})");
+  std::vector<Matcher> matchers;
+  for (const json& item : body["matchers"]) {
+    const auto matcher = matcher_of(item);
+    if (!matcher)
+      return refuse(400, R"(a matcher is {"name", "op", "value"}; op is =, !=, ~ or !~)");
+    matchers.push_back(*matcher);
+  }
+  const double seconds = body["duration_s"].get<double>();
+  constexpr double kYear = 365.0 * 86'400;
+  if (!(seconds > 0 && seconds <= kYear))
+    return refuse(400, "duration_s: write seconds, more than 0 and at most a year");
+  const auto text = [&body](const char* key) {
+    return body.value(key, json()).is_string() ? body[key].get<std::string>() : std::string();
+  };
+  const auto silence = api.alerts->silence(std::move(matchers),
+                                           real_now_ns() + static_cast<std::int64_t>(seconds * 1e9),
+                                           text("comment"), text("author"));
+  return silence ? answer(to_json(*silence), 201) : refuse(silence.error());
+}
+
+Response delete_silence(const Api& api, const Request& request, const Captures& path) {
+  Parameters parameters(request);
+  if (const auto refusal = parameters.refusal()) return *refusal;
+  if (api.alerts == nullptr) return no_alerts();
+  if (const Status ended = api.alerts->unsilence(path[0]); !ended) return refuse(ended.error());
+  Response response;
+  response.status = 204;
+  return response;
+}
+
+}  // namespace peerscope::http

@@ -1,0 +1,80 @@
+#include "http/api/answer.hpp"
+
+#include <cmath>
+
+#include "session/json.hpp"
+
+namespace peerscope::http {
+
+using nlohmann::json;
+
+Response answer(const json& body, int status) {
+  Response response;
+  response.status = status;
+  response.body = body.dump(-1, ' ', false, json::error_handler_t::replace);
+  return response;
+}
+
+namespace {
+
+const char* code_of(int status) {
+  switch (status) {
+    case 400:
+      return "bad_request";
+    case 401:
+      return "unauthorized";
+    case 403:
+      return "forbidden";
+    case 404:
+      return "not_found";
+    case 405:
+      return "method_not_allowed";
+    case 413:
+      return "too_large";
+    case 501:
+      return "unsupported";
+    case 503:
+      return "unavailable";
+    default:
+      return "internal";
+  }
+}
+
+}  // namespace
+
+Response refuse(int status, const std::string& sentence) {
+  return answer({{"error", {{"code", code_of(status)}, {"message", sentence}}}}, status);
+}
+
+Response refuse(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::invalid_argument:
+      return refuse(400, error.message);
+    case ErrorCode::not_found:
+      return refuse(404, error.message);
+    case ErrorCode::unsupported:
+      return refuse(501, error.message);
+    default:
+      return refuse(503, error.message);
+  }
+}
+
+json known(double value) {
+  return std::isfinite(value) && value != kUnknown ? json(value) : json(nullptr);
+}
+json known_gbs(double bytes_per_s) {
+  return bytes_per_s < 0 ? json(nullptr) : known(bytes_per_s / 1e9);
+}
+json known_id(std::uint16_t id, std::uint16_t none) {
+  return id == none ? json(nullptr) : json(id);
+}
+json known_text(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
+
+json Moments::known(std::int64_t monotonic_ns) const {
+  return monotonic_ns == kUnknownNs ? json(nullptr) : json(since_start(monotonic_ns));
+}
+std::string Moments::text(std::int64_t monotonic_ns) const {
+  return time_text(monotonic_ns + real_offset_ns);
+}
+
+}  // namespace peerscope::http

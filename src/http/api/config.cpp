@@ -1,0 +1,82 @@
+// Every key of the configuration, and changes to those that can change now.
+#include <fmt/format.h>
+
+#include "http/api/parameters.hpp"
+#include "http/api/resources.hpp"
+
+namespace peerscope::http {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr const char* kTypes[] = {"boolean",  "integer", "real",    "text", "choice",
+                                  "duration", "bytes",   "percent", "list"};
+
+bool is_secret(std::string_view key) {
+  for (const char* word : {"secret", "password", "token", "headers"}) {
+    if (key.find(word) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
+json setting_json(const Config& config, const KeySpec& key) {
+  json value = std::visit([](const auto& plain) { return json(plain); }, config.value(key.name));
+  std::string written = config.written(key.name);
+  if (is_secret(key.name) && value.is_string() && !value.get<std::string>().empty()) {
+    value = "(set)";
+    written = "\"(set)\"";
+  }
+  return {{"key", key.name},
+          {"value", value},
+          {"written", written},
+          {"origin", config.origin(key.name)},
+          {"type", kTypes[static_cast<int>(key.type)]},
+          {"choices", words_of(key.choices)},
+          {"unit", key.unit},
+          {"help", key.help},
+          {"live", can_change_live(key.name)},
+          {"default", key.fallback}};
+}
+
+Response all_settings(const Api& api) {
+  const auto config = api.config->now();
+  json items = json::array();
+  for (const KeySpec& key : schema()) items.push_back(setting_json(*config, key));
+  return answer({{"items", items}});
+}
+
+// As `--set` takes it.
+std::string plain_text(const json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_array()) return value.dump();
+  std::string text;
+  for (const json& item : value) text += (text.empty() ? "" : ",") + plain_text(item);
+  return text;
+}
+
+}  // namespace
+
+Response get_config(const Api& api, const Request& request, const Captures&) {
+  Parameters parameters(request);
+  if (const auto refusal = parameters.refusal()) return *refusal;
+  return all_settings(api);
+}
+
+Response patch_config(const Api& api, const Request& request, const Captures&) {
+  Parameters parameters(request);
+  if (const auto refusal = parameters.refusal()) return *refusal;
+  const json body = json::parse(request.body, nullptr, false);
+  if (!body.is_object() || body.empty())
+    return refuse(400, R"(write a JSON object of keys and values: {"monitor.level": "basic"})");
+  std::vector<std::pair<std::string, std::string>> settings;
+  for (const auto& [key, value] : body.items()) {
+    if (value.is_object() || value.is_null())
+      return refuse(400, fmt::format("{}: a value is text, a number, true or false", key));
+    settings.emplace_back(key, plain_text(value));
+  }
+  if (const Status changed = api.config->change(settings); !changed) return refuse(changed.error());
+  return all_settings(api);
+}
+
+}  // namespace peerscope::http
