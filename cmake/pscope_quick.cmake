@@ -14,6 +14,7 @@ function(pscope_quick_target target)
   get_target_property(directory ${target} SOURCE_DIR)
   get_target_property(sources ${target} SOURCES)
   list(FILTER sources INCLUDE REGEX "\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "^${PROJECT_BINARY_DIR}/") # what a build makes is not there yet
   list(TRANSFORM sources PREPEND "${directory}/" REGEX "^[^/]")
   execute_process(COMMAND python3 ${PROJECT_SOURCE_DIR}/tools/quick_groups.py ${PROJECT_SOURCE_DIR} ${sources}
     OUTPUT_VARIABLE lines COMMAND_ERROR_IS_FATAL ANY)

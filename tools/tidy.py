@@ -8,7 +8,7 @@ ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 LINES_MAX = {"code": 500, "test": 800}
 LINES_EXEMPT: dict[str, str] = {}  # path: why it may be longer
 COMPOSITION_ROOTS = {"cli"}  # may include every module
-VENDOR_HOME = {"sqlite3": "trace/query", "zstd": "trace", "cupti": "source/cuda", "nvml": "source/nvml", "nccl": "comm/nccl", "cuda": "comm/cuda"}
+VENDOR_HOME = {"restinio": "http", "asio": "http", "sqlite3": "trace/query", "zstd": "trace", "cupti": "source/cuda", "nvml": "source/nvml", "nccl": "comm/nccl", "cuda": "comm/cuda"}
 SCHEMA_KEY = re.compile(r'^\s*\{"([a-z_]+\.[a-z0-9_]+)", [a-z]+, "', re.M)
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([\w./-]+)[">]')
