@@ -123,6 +123,7 @@ struct TimelineQuery {
 struct TimelineLane {
   std::uint32_t process = 0, thread = 0;
   std::uint16_t rank = kNoRank, stream = 0;
+  bool other = false;  // what found no lane of its own
 };
 struct TimelineOp {
   std::uint32_t lane = 0;

@@ -45,6 +45,9 @@ class TraceReader {
   // The error says what is wrong with the file; a file with nothing but a header is fine and empty.
   // Older parts of a rotated trace (see docs/trace-format.md) come first.
   static Result<TraceReader> open(const std::string& path);
+  // Looks at the file again: what has been added, and which older parts are gone; what this reader has read is not read
+  // again. This one stays as it is, and both share their files. Empty: nothing has changed.
+  [[nodiscard]] Result<std::optional<TraceReader>> refreshed() const;
   TraceReader(TraceReader&&) noexcept;
   TraceReader& operator=(TraceReader&&) noexcept;
   ~TraceReader();
@@ -68,6 +71,11 @@ class TraceReader {
   // The writer's last analysis (a Snapshot as JSON), and how many operations it covers.
   [[nodiscard]] std::optional<std::string> summary() const;
   [[nodiscard]] std::uint64_t summary_operations() const;
+
+  [[nodiscard]] std::uint64_t trace_id()
+      const;  // another one: a new trace has taken the file's place
+  // Rises with i; stays the same while the file grows and parts go.
+  [[nodiscard]] std::uint64_t chunk_id(std::size_t i) const;
 
   // Chunk i's columns; see ops_chunk.hpp. Valid as long as the reader lives.
   [[nodiscard]] Result<OpsChunk> chunk(std::size_t i) const;

@@ -1,0 +1,141 @@
+// Pages of collectives.
+#include <algorithm>
+#include <set>
+
+#include "store/chunk_walk.hpp"
+#include "store/join.hpp"
+
+namespace peerscope {
+namespace {
+
+constexpr std::size_t kMostChunks = 12;  // of one page, before its neighbours
+constexpr std::size_t kNeighbours = 2;   // on either side, for ranks that came earlier or later
+constexpr std::size_t kMostItems = 4096;
+constexpr std::uint32_t kCollectives = [] {
+  std::uint32_t kinds = 0;
+  for (unsigned k = 0; k < 32; ++k) kinds |= is_collective(static_cast<Kind>(k)) ? 1U << k : 0;
+  return kinds;
+}();
+
+struct Found {
+  PageKey key;
+  CollectiveItem item;
+};
+
+class Page {
+ public:
+  Page(const StoreView& view, const OperationQuery& query, const Cursor& cursor)
+      : view_(view),
+        filter_(query.filter),
+        cursor_(cursor),
+        most_(std::clamp<std::size_t>(query.limit, 1, kMostItems)) {
+    filter_.kinds = filter_.kinds == 0 ? kCollectives : filter_.kinds & kCollectives;
+    join_ = Join(filter_);
+  }
+  CollectivePage make();
+
+ private:
+  void load(std::size_t chunk);
+  void load_neighbours();
+  [[nodiscard]] std::optional<PageKey> key_of(const Join::Group& group) const;
+  // Those that pass, come after the cursor and before `end`; the first most_ + 1 of them.
+  std::vector<Found> find(const std::optional<PageKey>& end) const;
+
+  const StoreView& view_;
+  OpFilter filter_;
+  Cursor cursor_;
+  std::size_t most_;
+  std::set<std::size_t> loaded_;
+  Join join_{OpFilter{}};
+};
+
+void Page::load(std::size_t number) {
+  if (!loaded_.insert(number).second) return;
+  auto chunk = view_.trace->chunk(number);
+  if (!chunk) return;
+  if (const auto columns = ChunkColumns::with_sequence(*chunk)) join_.add(*columns);
+}
+
+void Page::load_neighbours() {
+  const std::set<std::size_t> walked = loaded_;
+  const std::size_t count = view_.trace->chunks().size();
+  for (const std::size_t chunk : walked) {
+    for (std::size_t i = 1; i <= kNeighbours; ++i) {
+      if (chunk + i < count) load(chunk + i);
+      if (chunk >= i) load(chunk - i);
+    }
+  }
+}
+
+std::optional<PageKey> Page::key_of(const Join::Group& group) const {
+  if (!group.wanted || group.first_ns < filter_.from_ns || group.first_ns >= filter_.to_ns)
+    return std::nullopt;
+  const PageKey key =
+      PageKey{group.first_ns, group.comm, group.sequence}.mirrored(cursor_.newest_first);
+  return cursor_.is_over(key) ? std::nullopt : std::optional(key);
+}
+
+std::vector<Found> Page::find(const std::optional<PageKey>& end) const {
+  std::vector<std::pair<PageKey, std::size_t>> order;
+  for (std::size_t i = 0; i < join_.groups().size(); ++i) {
+    const auto key = key_of(join_.groups()[i]);
+    if (key && (!end || *key < *end)) order.emplace_back(*key, i);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<Found> found;
+  for (const auto& [key, group] : order) {
+    if (found.size() > most_) break;
+    found.push_back({key, collective_of(join_.ops_of(join_.groups()[group]))});
+  }
+  return found;
+}
+
+CollectivePage Page::make() {
+  CollectivePage page;
+  if (filter_.kinds == 0) return page;
+  Cursor from = cursor_;  // chunks are sought by time alone
+  from.key = {cursor_.key.begin_ns, 0, 0};
+  from.inclusive = true;
+  ChunkWalk walk(view_, filter_, from);
+  std::optional<PageKey> end;
+  for (;;) {
+    end = walk.bound();
+    if (!end) break;
+    // A chunk further on may hold an earlier rank of what begins there: only what lies before it is certain.
+    if (!loaded_.empty() && end->begin_ns > cursor_.key.begin_ns) {
+      end = PageKey{end->begin_ns, 0, 0};
+      if (loaded_.size() >= kMostChunks || find(end).size() > most_) break;
+    }
+    load(walk.next());
+  }
+  std::vector<Found> found = find(end);
+  const std::size_t first = std::min(found.size(), most_);
+  if (std::any_of(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(first),
+                  [](const Found& each) { return each.item.seen < each.item.ranks; })) {
+    load_neighbours();
+    found = find(end);
+  }
+  Cursor next = cursor_;
+  const bool more = end.has_value() || found.size() > most_;
+  if (found.size() > most_) {
+    found.resize(most_);
+    next.key = found.back().key;
+    next.inclusive = false;
+  } else if (end) {
+    next.key = *end;
+    next.inclusive = true;
+  }
+  for (Found& each : found) page.items.push_back(std::move(each.item));
+  if (more) page.next = to_text(next);
+  return page;
+}
+
+}  // namespace
+
+Result<CollectivePage> find_collectives(const StoreView& view, const OperationQuery& query) {
+  const auto cursor = parse_cursor(query.cursor, Cursor::Of::collectives, query.newest_first);
+  if (!cursor) return cursor.error();
+  return Page(view, query, *cursor).make();
+}
+
+}  // namespace peerscope
