@@ -229,11 +229,13 @@ void Aggregator::State::add(const Collective& collective) {
   Series& series = series_of(series_key(collective.kind, collective.algorithm, collective.bytes));
   series.ranks = std::max(series.ranks, collective.ranks);
   series.advance(now_slot_);
-  series.window.at(slot_of(collective.end_ns), [&collective](SeriesSlot& slot) {
+  // The host knows of an asynchronous one when it was enqueued, not when it was done.
+  const bool ended = !collective.async && collective.end_ns >= collective.last_ns;
+  series.skew.add(bits(collective.skew_ns()), collective.weight);
+  if (ended) series.transfer.add(bits(collective.transfer_ns()), collective.weight);
+  series.window.at(slot_of(collective.end_ns), [&collective, ended](SeriesSlot& slot) {
     slot.skew.add(bits(collective.skew_ns()), collective.weight);
-    // The host knows of an asynchronous one when it was enqueued, not when it was done.
-    if (collective.async || collective.end_ns < collective.last_ns) return;
-    slot.transfer.add(bits(collective.transfer_ns()), collective.weight);
+    if (ended) slot.transfer.add(bits(collective.transfer_ns()), collective.weight);
   });
 }
 
@@ -243,6 +245,8 @@ void Aggregator::State::add_device_times(const Collective& collective) {
   Series& series = series_of(series_key(collective.kind, collective.algorithm, collective.bytes));
   series.ranks = std::max(series.ranks, collective.ranks);
   series.advance(now_slot_);
+  series.device_transfer.add(bits(split.transfer_ns), collective.weight);
+  series.device_wait.add(bits(split.wait_ns), collective.weight);
   series.window.at(slot_of(collective.end_ns), [&](SeriesSlot& slot) {
     slot.device_transfer.add(bits(split.transfer_ns), collective.weight);
     slot.device_wait.add(bits(split.wait_ns), collective.weight);

@@ -92,6 +92,7 @@ std::shared_ptr<const Aggregates> Aggregator::State::snapshot(std::int64_t now_n
   fill_totals(*out);
   fill_operations(*out);
   fill_cells(*out);
+  fill_durations(*out);
   fill_devices(*out);
   fill_pairs(*out);
   fill_communicators(*out);
@@ -197,6 +198,37 @@ void Aggregator::State::fill_cells(Aggregates& out) {
   };
   for (const Cell& cell : cells_.rows) add(cell);
   if (other_cell_) add(*other_cell_);
+}
+
+void Aggregator::State::fill_durations(Aggregates& out) {
+  std::unordered_map<std::uint32_t, std::size_t> rows;
+  const auto row_of = [&](std::uint16_t key, bool other) -> DurationRow& {
+    const std::uint32_t id = other ? UINT32_MAX : key & 1023u;
+    const auto [at, is_new] = rows.emplace(id, out.durations.size());
+    if (!is_new) return out.durations[at->second];
+    DurationRow& row = out.durations.emplace_back();
+    row.other = other;
+    if (other) return row;
+    row.kind = series_kind(key);
+    row.algorithm = series_algorithm(key);
+    return row;
+  };
+  const auto add_cell = [&](const Cell& cell) {
+    DurationRow& row = row_of(cell.series_id(), cell.other);
+    if (const Histogram* values = cell.host.values()) row.host.add(*values);
+    if (const Histogram* values = cell.device.values()) row.device.add(*values);
+  };
+  const auto add_series = [&](const Series& series) {
+    DurationRow& row = row_of(series.key, series.other);
+    row.transfer.merge(series.transfer);
+    row.skew.merge(series.skew);
+    row.device_transfer.merge(series.device_transfer);
+    row.device_wait.merge(series.device_wait);
+  };
+  for (const Cell& cell : cells_.rows) add_cell(cell);
+  if (other_cell_) add_cell(*other_cell_);
+  for (const Series& series : series_.rows) add_series(series);
+  if (other_series_) add_series(*other_series_);
 }
 
 void Aggregator::State::fill_devices(Aggregates& out) {

@@ -99,6 +99,7 @@ class Aggregator::State {
   void fill_totals(Aggregates& out);
   void fill_operations(Aggregates& out);
   void fill_cells(Aggregates& out);
+  void fill_durations(Aggregates& out);
   void fill_devices(Aggregates& out);
   void fill_pairs(Aggregates& out);
   void fill_communicators(Aggregates& out);

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "analyze/duration_counts.hpp"
 #include "analyze/history_point.hpp"
 #include "model/collective.hpp"
 #include "model/op.hpp"
@@ -129,6 +130,16 @@ struct CellRow : Counts {
   std::vector<HistoryPoint> history, long_history;
 };
 
+// All sizes and ranks of one operation and algorithm, since start. Transfer, skew and waiting are of joined collectives.
+struct DurationRow {
+  Kind kind = Kind::other;
+  Algorithm algorithm = Algorithm::unknown;
+  bool other = false;           // holds whatever found no cell or no row of its own
+  DurationCounts host, device;  // of each rank's operations
+  DurationCounts transfer, skew;
+  DurationCounts device_transfer, device_wait;
+};
+
 struct DeviceRow {
   std::uint16_t device = kNoDevice;
   PerWindow<Traffic> windows;
@@ -236,6 +247,7 @@ struct Aggregates {
   Totals totals;
   std::vector<OperationRow> operations;
   std::vector<CellRow> cells;
+  std::vector<DurationRow> durations;
   std::vector<DeviceRow> devices;
   std::vector<PairRow> pairs;
   std::vector<CommunicatorRow> communicators;

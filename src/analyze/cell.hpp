@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "analyze/duration_counts.hpp"
 #include "analyze/flat_index.hpp"
 #include "analyze/histogram.hpp"
 #include "analyze/history.hpp"
@@ -81,6 +82,8 @@ struct Series {
   std::int64_t first_error_ns = kUnknownNs, last_error_ns = kUnknownNs;
   std::int64_t first_slot = INT64_MAX, last_slot = INT64_MIN;
   SlidingWindow<SeriesSlot> window;
+  // Since start: what slots hold is merged again and again, and would not rise steadily where it is rounded.
+  DurationCounts transfer, skew, device_transfer, device_wait;
   HistorySource source = HistorySource::none;
   History history;
 

@@ -114,6 +114,9 @@ class Histogram {
     return std::clamp(value, static_cast<double>(min_), static_cast<double>(max_));
   }
 
+  // Each stands for 2^scale values.
+  [[nodiscard]] std::span<const std::uint32_t, kBuckets> buckets() const { return buckets_; }
+  [[nodiscard]] std::uint32_t scale() const { return scale_; }
   [[nodiscard]] std::uint64_t count() const { return count_; }
   [[nodiscard]] std::uint64_t sum() const { return sum_; }
   [[nodiscard]] std::uint64_t min() const { return count_ > 0 ? min_ : 0; }

@@ -29,6 +29,7 @@ unsigned active_links(const DeviceReading& device) {
 }
 
 void add_device(const DeviceReading& reading, double seconds, DeviceSummary& sum) {
+  sum.latest = reading;
   if (!reading.trouble.empty()) sum.trouble = reading.trouble;
   if (reading.nvlink.source != RateSource::none) sum.nvlink_source = reading.nvlink.source;
   if (reading.pcie.rate.source != RateSource::none) sum.pcie_source = reading.pcie.rate.source;

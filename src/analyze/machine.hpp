@@ -41,6 +41,7 @@ struct DeviceSummary {
   std::optional<double> power_w_max;
   std::optional<unsigned> temperature_c_max;
   std::vector<std::pair<std::string, std::uint64_t>> errors_risen;  // "nvlink_replay": by how much
+  DeviceReading latest;
   std::vector<DeviceMoment> history;  // the last MachineTally::kMostMoments, the oldest first
 };
 

@@ -28,6 +28,7 @@ constexpr SectionSpec kSections[] = {
     {"trace", "Recordings."},
     {"profile", "Where operations spend their time inside: phases and call sites."},
     {"debug", "Events, and what is written when something goes wrong."},
+    {"metrics", "What others get: `/metrics` for Prometheus, and pushes to an OpenTelemetry collector."},
     {"dashboard", "The web view. This version has none: `run` and `top` say so if it is enabled."},
 };
 
@@ -258,6 +259,19 @@ constexpr KeySpec kSchema[] = {
  "Failed operations that debug errors keeps one by one, the latest; they are always counted."},
 {"debug.dir", text, "", 0, 0, "", "", kAtStart, "P2P_DEBUG_OUTPUT_DIR",
  "Where run writes critical findings, operations in flight and events, if there are any; empty: nowhere."},
+
+{"metrics.max_series", integer, "2000", 200, 100'000, "series", "", kAtStart, "",
+ "Series at most: the largest have their own, the rest adds up in label value other."},
+{"metrics.nccl_names", boolean, "false", 0, 0, "", "", kAtStart, "",
+ "NCCL's operations also under the names that NVIDIA's Inspector gives them."},
+{"metrics.dcgm_names", boolean, "false", 0, 0, "", "", kAtStart, "",
+ "GPUs and their links also under the names of dcgm-exporter."},
+{"metrics.otlp_url", text, "", 0, 0, "", "", kAtStart, "",
+ "OpenTelemetry collector that metrics are pushed to: http://HOST:4318; empty: none."},
+{"metrics.otlp_interval", duration, "10 s", 100 * kMs, 3600 * kS, "s", "", kAtStart, "",
+ "Time between two pushes."},
+{"metrics.otlp_headers", list, "", 0, 0, "", "", kAtStart, "",
+ "Headers of each push, as name=value; they may hold secrets, and a debug bundle leaves them out."},
 
 {"dashboard.enabled", boolean, "false", 0, 0, "", "", kAtStart, "P2P_ENABLE_DASHBOARD",
  "Serve the web view."},

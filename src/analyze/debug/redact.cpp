@@ -10,7 +10,7 @@ namespace {
 constexpr std::array kSecretWords{
     "TOKEN",  "SECRET",     "KEY",    "PASS",   "PASSWD", "CREDENTIAL", "AUTH",
     "COOKIE", "PRIVATE",    "SIGNAT", "BEARER", "PWD",    "LICENSE",    "CONNECTION_STRING",
-    "DSN",    "SESSION_ID", "JWT",    "CERT",   "SALT",   "WEBHOOK"};
+    "DSN",    "SESSION_ID", "JWT",    "CERT",   "SALT",   "WEBHOOK",    "HEADERS"};
 // What contains such a word and is none.
 constexpr std::array kHarmless{"PWD", "OLDPWD", "TOKENIZERS_PARALLELISM", "KEYBOARD"};
 

@@ -11,9 +11,9 @@ using testing::HasSubstr;
 using testing::Not;
 
 TEST(Redact, NamesOfSecrets) {
-  for (const char* name :
-       {"HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "WANDB_API_KEY", "DB_PASSWORD", "PGPASSFILE",
-        "GOOGLE_APPLICATION_CREDENTIALS", "--api-key", "auth.cookie", "MYSQL_PWD"})
+  for (const char* name : {"HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "WANDB_API_KEY", "DB_PASSWORD",
+                           "PGPASSFILE", "GOOGLE_APPLICATION_CREDENTIALS", "--api-key",
+                           "auth.cookie", "MYSQL_PWD", "metrics.otlp_headers"})
     EXPECT_TRUE(names_a_secret(name)) << name;
   for (const char* name : {"PATH", "PWD", "NCCL_DEBUG", "HOME", "CUDA_VISIBLE_DEVICES", "--ranks",
                            "TOKENIZERS_PARALLELISM", "LD_LIBRARY_PATH"})
