@@ -7,6 +7,7 @@ namespace peerscope {
 
 extern const Command kDemoCommand;
 extern const Command kRunCommand;
+extern const Command kServeCommand;
 extern const Command kTopCommand;
 extern const Command kReportCommand;
 extern const Command kSessionsCommand;

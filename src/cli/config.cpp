@@ -14,14 +14,23 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+// Without the quotes of a TOML string.
+std::string shown_text(const Config& config, std::string_view key) {
+  const std::string text = shown(config, key);
+  const bool is_quoted = text.size() >= 2 && text.front() == '"';
+  return is_quoted ? text.substr(1, text.size() - 2) : text;
+}
+
 // Numbers in the base unit: ns, bytes, a share.
 json value_json(const Config& config, const char* key) {
+  if (is_secret(key) || std::string_view(key).ends_with("_url"))
+    return json(shown_text(config, key));
   return std::visit([](const auto& value) { return json(value); }, config.value(key));
 }
 
 json setting_json(const Config& config, const char* key) {
   return {{"value", value_json(config, key)},
-          {"written", config.written(key)},
+          {"written", shown(config, key)},
           {"origin", config.origin(key)}};
 }
 
@@ -34,7 +43,7 @@ void print_settings(const Config& config, bool with_origin) {
       fmt::print("{}[{}]\n", section.empty() ? "" : "\n", name.substr(0, dot));
       section = name.substr(0, dot);
     }
-    const std::string line = fmt::format("{} = {}", name.substr(dot + 1), config.written(name));
+    const std::string line = fmt::format("{} = {}", name.substr(dot + 1), shown(config, name));
     fmt::print("{}{}\n", line,
                with_origin
                    ? fmt::format("{:{}}  # {}", "", columns(line) < 44 ? 44 - columns(line) : 0,
@@ -75,12 +84,9 @@ int get_main(Args& args) {
     fmt::print("{}\n", out.dump(2));
     return 0;
   }
-  const std::string written = args.config().written(key);
-  const bool is_quoted = written.size() >= 2 && written.front() == '"';
-  const bool is_text = spec->type == ValueType::text || spec->type == ValueType::choice;
-  fmt::print("{}\n", is_text     ? args.config().text(key)
-                     : is_quoted ? written.substr(1, written.size() - 2)
-                                 : written);
+  const bool is_plain = spec->type == ValueType::text || spec->type == ValueType::choice;
+  const bool is_open = is_plain && !is_secret(key) && !key.ends_with("_url");
+  fmt::print("{}\n", is_open ? args.config().text(key) : shown_text(args.config(), key));
   return 0;
 }
 
@@ -119,7 +125,7 @@ int diff_main(Args& args) {
   json out = json::array();
   for (const KeySpec& key : schema()) {
     if (args.config().value(key.name) == other->value(key.name)) continue;
-    const std::string from = other->written(key.name), to = args.config().written(key.name);
+    const std::string from = shown(*other, key.name), to = shown(args.config(), key.name);
     const std::string& origin = args.config().origin(key.name);
     if (!as_json) fmt::print("{}: {} -> {}  # {}\n", key.name, from, to, origin);
     out.push_back({{"key", key.name}, {"from", from}, {"to", to}, {"origin", origin}});

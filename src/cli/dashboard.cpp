@@ -143,9 +143,10 @@ Status Dashboard::Parts::open_alerts(const DashboardOptions& options, const Conf
   auto settings = alert_settings(now, directory ? *directory : "");
   if (!settings) return settings.error();
   alerts = std::make_unique<AlertService>(std::move(*settings));
-  config->on_change([this](const Config& changed, std::string_view key) {
-    if (key.substr(0, 6) == "alert.") static_cast<void>(alerts->set_rules(changed));
-    publisher->alerts_changed();
+  config->on_change([this](const Config& changed) {
+    Status taken = alerts->set_rules(changed);
+    if (taken) publisher->alerts_changed();
+    return taken;
   });
   alerts->on_change([this](const Alert&) { publisher->alerts_changed(); });
   return Done{};
@@ -180,6 +181,7 @@ void Dashboard::Parts::fill_api(const Config& now) {
   api.alerts = alerts.get();
   api.series = &series;
   api.version = PSCOPE_VERSION;
+  api.host = this_host().name;
   api.server = [this] { return state(); };
   api.figures = [this] { return figures(); };
   if (const Result<std::string> directory = state_directory())

@@ -16,7 +16,7 @@ namespace {
 
 std::vector<const Command*> all_commands() {
   std::vector<const Command*> commands{&kDemoCommand,          &kRunCommand,
-                                       &kTopCommand,           &kReportCommand,
+                                       &kServeCommand, &kTopCommand,           &kReportCommand,
                                        &kSessionsCommand,      &kRecordCommand,
                                        &kInfoCommand,          &kQueryCommand,
                                        &kExportCommand,        &kImportCommand,

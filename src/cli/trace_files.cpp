@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/units.hpp"
+#include "config/document.hpp"
 #include "session/settings.hpp"
 
 namespace peerscope {
@@ -85,7 +86,7 @@ std::vector<TraceSetting> settings_in_force(const Config& config) {
   std::vector<TraceSetting> settings;
   for (const KeySpec& key : schema()) {
     const std::string name(key.name);
-    settings.push_back({name, config.written(name), config.origin(name)});
+    settings.push_back({name, shown(config, name), config.origin(name)});
   }
   return settings;
 }

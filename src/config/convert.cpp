@@ -111,17 +111,22 @@ Result<Value> convert_text(const KeySpec& key, const Assignment& given) {
   return kept(*text);
 }
 
+// At commas, but for those in parentheses: "p99(all_reduce, device) > 1ms" is one rule.
 std::vector<std::string> split_list(const std::string& text) {
   std::vector<std::string> items;
   std::string item;
+  int open = 0;
   for (const char c : text + ",") {
-    if (c == ',') {
+    open = std::max(0, open + (c == '(' ? 1 : c == ')' ? -1 : 0));
+    if (c == ',' && open == 0) {
       if (!item.empty()) items.push_back(item);
       item.clear();
     } else if (c != ' ' || !item.empty()) {
       item += c;
     }
   }
+  // What is never closed was no parenthesis.
+  if (open > 0 && item.size() > 1) items.push_back(item.substr(0, item.size() - 1));
   for (std::string& each : items) each.erase(each.find_last_not_of(' ') + 1);
   return items;
 }

@@ -124,4 +124,23 @@ std::string configuration_markdown() {
   return out;
 }
 
+bool is_secret(std::string_view key) {
+  return key.ends_with("_secret") || key.ends_with("_password");
+}
+
+std::string without_login(std::string url) {
+  const std::size_t begin = url.find("//");
+  if (begin == std::string::npos) return url;
+  const std::size_t end = url.find_first_of("/?#", begin + 2);
+  const std::size_t user = url.rfind('@', end);
+  if (user == std::string::npos || user < begin) return url;
+  return url.replace(begin + 2, user - begin - 2, "(set)");
+}
+
+std::string shown(const Config& config, std::string_view key) {
+  std::string written = config.written(key);
+  if (is_secret(key)) return written == "\"\"" ? written : "(set)";
+  return key.ends_with("_url") ? without_login(std::move(written)) : written;
+}
+
 }  // namespace peerscope

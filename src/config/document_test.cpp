@@ -70,6 +70,21 @@ TEST(Document, TheJsonSchemaHasEveryKeyAndItsBuiltInValueFits) {
   EXPECT_THAT(level["enum"], testing::Contains("comprehensive"));
 }
 
+TEST(Secrets, AreNotShown) {
+  const auto as = [](const char* key, const char* value) {
+    const Result<Config> config = Config().with({key, value, "--set"});
+    return config ? shown(*config, key) : config.error().message;
+  };
+  EXPECT_EQ(as("alert.webhook_secret", "hush"), "(set)");
+  EXPECT_EQ(as("alert.smtp_password", "hush"), "(set)");
+  EXPECT_EQ(as("alert.webhook_secret", ""), "\"\"");
+  EXPECT_EQ(as("alert.webhook_url", "https://me:hush@example.org/a@b"),
+            "\"https://(set)@example.org/a@b\"");
+  EXPECT_EQ(as("alert.webhook_url", "https://example.org/a@b"), "\"https://example.org/a@b\"");
+  EXPECT_EQ(as("alert.smtp_url", "me@mail"), "\"me@mail\"");
+  EXPECT_EQ(as("monitor.interval", "2 s"), "\"2 s\"");
+}
+
 TEST(Schema, IsInOrder) {
   std::set<std::string> names, environment;
   std::string section;

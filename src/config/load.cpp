@@ -18,11 +18,14 @@ namespace {
 
 constexpr std::size_t kMostBytes = 1 << 20;  // of a file: more is a mistake
 
-// Names under PEERSCOPE_ that are no settings: of a job, and of tests and benchmarks.
+// Names under PEERSCOPE_ that are no settings: of a job, of tests and benchmarks, of a command that an alert runs.
 constexpr std::string_view kPlainNames[] = {
-    "PEERSCOPE_SESSION",         "PEERSCOPE_NCCL_CHAIN", "PEERSCOPE_FUZZ_SECONDS",
-    "PEERSCOPE_BENCH_NAMESPACE", "PEERSCOPE_BUILD",      "PEERSCOPE_CUPTI",
-    "PEERSCOPE_CUDA_KERNELS",    "PEERSCOPE_CUDA_LOG",   "PEERSCOPE_STATE_DIR"};
+    "PEERSCOPE_SESSION",         "PEERSCOPE_NCCL_CHAIN",     "PEERSCOPE_FUZZ_SECONDS",
+    "PEERSCOPE_BENCH_NAMESPACE", "PEERSCOPE_BUILD",          "PEERSCOPE_CUPTI",
+    "PEERSCOPE_CUDA_KERNELS",    "PEERSCOPE_CUDA_LOG",       "PEERSCOPE_STATE_DIR",
+    "PEERSCOPE_ALERT_ID",        "PEERSCOPE_ALERT_RULE",     "PEERSCOPE_ALERT_STATE",
+    "PEERSCOPE_ALERT_SEVERITY",  "PEERSCOPE_ALERT_SENTENCE", "PEERSCOPE_ALERT_ACTION",
+    "PEERSCOPE_ALERT_REASON"};
 
 Error cannot_read(const std::string& path, int error) {
   return {error == ENOENT ? ErrorCode::not_found : ErrorCode::io,

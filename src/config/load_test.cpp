@@ -280,6 +280,9 @@ TEST_F(Layers, TextValuesAreReadByTheKeysType) {
   EXPECT_EQ(as("filter.operations", "[\"all_reduce\"]"), "[\"all_reduce\"]");
   EXPECT_EQ(as("filter.devices", "0,3"), "[0, 3]");
   EXPECT_EQ(as("filter.devices", "[0, 3]"), "[0, 3]");
+  EXPECT_EQ(as("alert.rules", "p99(all_reduce, device) > 1ms, finding hang"),
+            "[\"p99(all_reduce, device) > 1ms\", \"finding hang\"]");
+  EXPECT_EQ(as("alert.rules", "finding hang, p99(a,b"), "[\"finding hang\", \"p99(a,b\"]");
   EXPECT_EQ(as("filter.operations", ""), "[]");
   EXPECT_EQ(as("dashboard.enabled", "On"), "true");
   EXPECT_EQ(as("trace.dir", "a b"), "\"a b\"");

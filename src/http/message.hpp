@@ -19,7 +19,8 @@ struct Request {
   Fields query;    // percent-decoded, in order
   Fields headers;  // names in lower case
   std::string body;
-  std::string remote;  // "127.0.0.1:4711"
+  std::string remote;     // "127.0.0.1:4711"
+  bool admitted = false;  // it had the token, or none is needed
 
   // The first of that name.
   [[nodiscard]] std::optional<std::string_view> parameter(std::string_view name) const;

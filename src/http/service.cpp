@@ -207,8 +207,10 @@ Answer Service::reply(Asked asked) {
   if (!is_handled(request.path)) return finish(request, asset_response(request), is_head);
   if (request.path == kLogin || request.path == kLogout)
     return finish(request, login(request), is_head);
-  if (!is_open(request.path))
-    if (auto refused = unauthorized(request)) return finish(request, std::move(*refused), is_head);
+  auto refused_token = unauthorized(request);
+  request.admitted = !refused_token;
+  if (refused_token && !is_open(request.path))
+    return finish(request, std::move(*refused_token), is_head);
   if (has_events_ && request.path == options_.stream_path) {
     if (request.method != "GET")
       return finish(request, not_allowed(request.method, "GET"), is_head);

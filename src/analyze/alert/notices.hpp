@@ -38,6 +38,7 @@ struct NoticeOptions {
 class Notices {
  public:
   explicit Notices(const NoticeOptions& options = {}) : options_(options) {}
+  void set_options(const NoticeOptions& options) { options_ = options; }
   std::vector<Notice> plan(std::span<const Alert> alerts, std::int64_t now_ns);
 
  private:

@@ -87,7 +87,8 @@ constexpr std::string_view kOptions[] = {"for",   "keep",     "clear",        "o
 // Reads one rule from left to right.
 class RuleParser {
  public:
-  RuleParser(std::string_view text, const RuleDefaults& defaults) : text_(text), cursor_(text) {
+  RuleParser(std::string_view text, const RuleDefaults& defaults)
+      : text_(text), cursor_(text), finding_for_ns_(defaults.finding_for_ns) {
     rule_.text = std::string(text);
     rule_.for_ns = defaults.for_ns;
     rule_.keep_ns = defaults.keep_ns;
@@ -156,6 +157,7 @@ class RuleParser {
 
   Status finding() {
     rule_.of_finding = true;
+    rule_.for_ns = finding_for_ns_;
     const std::size_t before = cursor_.at();
     const std::string_view kind = cursor_.word();
     const bool known = std::find(std::begin(kFindingKinds), std::end(kFindingKinds), kind) !=
@@ -403,6 +405,7 @@ class RuleParser {
 
   std::string_view text_;
   Cursor cursor_;
+  std::int64_t finding_for_ns_;
   Rule rule_;
   std::size_t term_at_ = 0;
   std::optional<std::size_t> group_at_, over_at_;

@@ -11,7 +11,7 @@ namespace peerscope {
 
 // What a rule that does not say it has.
 struct RuleDefaults {
-  std::int64_t for_ns = 0, keep_ns = 0;
+  std::int64_t for_ns = 0, finding_for_ns = 0, keep_ns = 0;
 };
 
 // The error is one sentence that begins with the column (characters, from 1) and says what is known there.

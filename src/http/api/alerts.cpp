@@ -46,7 +46,11 @@ std::string alerts_text(const Api& api) {
                       {"silences", json::array()},
                       {"rules", json::array()},
                       {"deliveries", json::array()}};
-  const json state = api.alerts == nullptr ? empty : to_json(*api.alerts->state());
+  json state = api.alerts == nullptr ? empty : to_json(*api.alerts->state());
+  if (state.contains("alerts")) {
+    state["items"] = std::move(state["alerts"]);
+    state.erase("alerts");
+  }
   return state.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

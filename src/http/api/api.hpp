@@ -34,7 +34,7 @@ struct Api {
   std::function<ServerFigures()> figures;  // for metrics
   SeriesChoice* series = nullptr;
   bool token_needed = false;
-  std::string version;
+  std::string version, host;
 };
 
 // `api` outlives it.

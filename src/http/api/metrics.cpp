@@ -8,7 +8,7 @@ namespace peerscope::http {
 Response get_metrics(const Api& api, const Request& request, const Captures&) {
   Parameters parameters(request);
   if (const auto refusal = parameters.refusal()) return *refusal;
-  const MetricsOptions options = metrics_options(*api.config->now());
+  const MetricsOptions options = metrics_options(*api.config->now(), api.host, "");
   const ServerFigures figures = api.figures ? api.figures() : ServerFigures{};
   const bool openmetrics_wanted =
       request.header("accept").find("application/openmetrics-text") != std::string_view::npos;

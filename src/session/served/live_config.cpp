@@ -1,5 +1,8 @@
 #include "session/served/live_config.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/format.h>
 
 #include "session/live.hpp"
@@ -8,7 +11,20 @@ namespace peerscope {
 
 bool can_change_live(std::string_view key) {
   const KeySpec* spec = find_key(key);
-  return spec != nullptr && (spec->live || key.substr(0, 6) == "alert.");
+  // Rules, and nothing that says whom to tell or what to run: who may look may not run commands.
+  constexpr std::string_view kRules[] = {"alert.min_bandwidth",
+                                         "alert.min_bandwidth_size",
+                                         "alert.max_latency",
+                                         "alert.min_success_rate",
+                                         "alert.max_memory_share",
+                                         "alert.finding_severity",
+                                         "alert.finding_for",
+                                         "alert.for",
+                                         "alert.keep",
+                                         "alert.rules",
+                                         "alert.repeat"};
+  return spec != nullptr &&
+         (spec->live || std::find(std::begin(kRules), std::end(kRules), key) != std::end(kRules));
 }
 
 LiveConfig::LiveConfig(Config config, std::vector<std::string> sessions)
@@ -34,6 +50,9 @@ Status LiveConfig::change(const std::vector<std::pair<std::string, std::string>>
     if (!changed) return changed.error();
     next = std::move(*changed);
   }
+  if (on_change_) {
+    if (const Status taken = on_change_(next); !taken) return taken;
+  }
   const auto published = std::make_shared<const Config>(std::move(next));
   {
     const std::lock_guard lock(mutex_);
@@ -41,7 +60,6 @@ Status LiveConfig::change(const std::vector<std::pair<std::string, std::string>>
   }
   for (const auto& [key, value] : settings) {
     if (find_key(key)->live && !sessions_.empty()) change_live(sessions_, *published, key);
-    if (on_change_) on_change_(*published, key);
   }
   return Done{};
 }

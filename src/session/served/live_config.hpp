@@ -16,8 +16,8 @@ namespace peerscope {
 // Any thread may ask and change.
 class LiveConfig {
  public:
-  // Called after a change, with the key; the caller's lock is held: changes come one after the other.
-  using OnChange = std::function<void(const Config&, std::string_view key)>;
+  // Called before a change holds; an error refuses it. Changes come one after the other.
+  using OnChange = std::function<Status(const Config&)>;
 
   LiveConfig(Config config, std::vector<std::string> sessions);
 
