@@ -24,7 +24,7 @@
 namespace peerscope {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Steady = std::chrono::steady_clock;
 
 Result<std::string> read_token(const std::string& path) {
   if (path.empty()) return std::string();
@@ -104,7 +104,7 @@ struct Dashboard::Parts {
   std::unique_ptr<Served> served;
   std::unique_ptr<OtlpPusher> otlp;
   std::unique_ptr<http::Server> server;
-  Clock::time_point began = Clock::now();
+  Steady::time_point began = Steady::now();
   std::vector<std::string> warnings;
 
   Status open_session(const DashboardOptions& options, const Config& now);
@@ -154,7 +154,7 @@ Status Dashboard::Parts::open_alerts(const DashboardOptions& options, const Conf
 
 http::ServerState Dashboard::Parts::state() const {
   http::ServerState out;
-  out.uptime_s = std::chrono::duration<double>(Clock::now() - began).count();
+  out.uptime_s = std::chrono::duration<double>(Steady::now() - began).count();
   if (!server) return out;
   const http::ServerCounters counters = server->counters();
   out.streams = counters.events.clients;
@@ -230,9 +230,11 @@ Result<std::unique_ptr<Dashboard>> Dashboard::start(const DashboardOptions& opti
   if (const Status done = parts->open_alerts(options, config); !done) return done.error();
   parts->fill_api(config);
   if (const Status done = parts->open_server(options); !done) return done.error();
-  if (const auto push = otlp_options(config)) {
+  const auto push = otlp_options(config, metrics_options(config, parts->api.host, ""));
+  if (!push) return push.error();
+  if (*push) {
     auto pusher =
-        OtlpPusher::open(*push, [served = parts->served.get()] { return served->snapshot(); });
+        OtlpPusher::open(**push, [served = parts->served.get()] { return served->snapshot(); });
     if (!pusher) return pusher.error();
     parts->otlp = std::move(*pusher);
   }

@@ -12,6 +12,7 @@
 
 #include "base/units.hpp"
 #include "cli/commands.hpp"
+#include "cli/dashboard.hpp"
 #include "cli/render.hpp"
 #include "cli/select.hpp"
 #include "cli/stop.hpp"
@@ -28,7 +29,7 @@ struct DemoOptions {
   WorkloadOptions work;
   std::string slow_rank = "2", out;
   double slow_after_s = -1, slow_by_us = -1;
-  bool json = false, quiet = false;
+  bool json = false, quiet = false, serve = false;
 };
 
 struct Seen {
@@ -147,9 +148,28 @@ int finish(const DemoOptions& options, const Seen& seen) {
   } else if (options.quiet) {
     fmt::print("{}", verdict(*seen.last, style));
   } else {
-    fmt::print("{}\n  next: peerscope report   peerscope top   peerscope run -- CMD\n",
+    fmt::print("{}\n  next: peerscope demo --serve (browser)   peerscope top   peerscope report   peerscope run -- CMD\n",
                report(*seen.last, style));
   }
+  return 0;
+}
+
+// In the browser, until Ctrl-C.
+int serve_demo(const DemoOptions& options, const std::vector<pid_t>& ranks, Args& args) {
+  DashboardOptions how = dashboard_options(args.config());
+  how.sessions = {options.work.session};
+  how.id = options.work.session;
+  how.command = args.command();
+  Result<std::unique_ptr<Dashboard>> dashboard = Dashboard::start(how, args.config());
+  if (!dashboard) {
+    fmt::print(stderr, "peerscope demo: {}\n", dashboard.error().message);
+    finish_workload(ranks, true);
+    return 2;
+  }
+  print_address("demo", **dashboard, how.id, options.json, options.quiet);
+  while (!stop_requested()) usleep(50'000);
+  dashboard->reset();
+  finish_workload(ranks, true);
   return 0;
 }
 
@@ -166,6 +186,9 @@ int demo_main(Args& args) {
       "microseconds before each all_reduce (default: 250, more where ranks share processors)");
   args.setting("-l,--level", "monitor.level");
   args.text("-o,--out", options.out, "write a trace to this file; to NAME.json: the report");
+  args.flag("--serve", options.serve,
+            "show it in the browser until Ctrl-C, with ranks that also send to each other");
+  args.setting("-p,--port", "dashboard.port");
   args.flag("--json", options.json, "print one JSON object");
   args.flag("-q,--quiet", options.quiet, "print the verdict only");
   if (const auto status = args.parse()) return *status;
@@ -177,11 +200,16 @@ int demo_main(Args& args) {
     return 2;
   }
   WorkloadOptions& work = options.work;
+  if (options.serve) {
+    constexpr double kUntilStopped = 1e7;
+    work.duration_s = kUntilStopped;
+    work.sends = true;
+  }
   work.slow_after_s =
       options.slow_after_s >= 0 ? options.slow_after_s : std::min(work.duration_s / 2, 1.5);
   work.slow_by_us = options.slow_by_us >= 0 ? options.slow_by_us : default_slow_by_us(work.ranks);
   work.session = session_or(fmt::format("demo-{}", getpid()));
-  if (!options.json && !options.quiet) print_heading(options);
+  if (!options.json && !options.quiet && !options.serve) print_heading(options);
   work.level = name(recording_level(args.config()));
   prune_sessions(args.config().duration_ns("session.keep"));
   stop_on_interrupt();
@@ -190,6 +218,7 @@ int demo_main(Args& args) {
     fmt::print(stderr, "peerscope demo: {}\n", ranks.error().message);
     return 1;
   }
+  if (options.serve) return serve_demo(options, *ranks, args);
   std::shared_ptr<Recording> recording;
   if (!options.out.empty() && !wants_report(options.out)) {
     auto started = start_recording(args.config(), options.out, "peerscope demo");
@@ -223,6 +252,7 @@ int demo_main(Args& args) {
 const Command kDemoCommand{
     {"demo", "see it work: ranks that talk, one of them slow, named while it happens",
      "  peerscope demo\n"
+     "  peerscope demo --serve                in the browser\n"
      "  peerscope demo --ranks 8 --duration 10 --slow-rank 5\n"
      "  peerscope demo --slow-rank none       all well: nothing is found\n"
      "  peerscope demo --json | jq '.findings[0].sentence'\n",

@@ -54,13 +54,4 @@ bool leave_reports(const Config& config, const std::string& session, const Snaps
   return write(dir, session + "-debug.json", trouble) && good;
 }
 
-void say_no_dashboard(const char* command, const Config& config) {
-  if (!config.boolean("dashboard.enabled")) return;
-  fmt::print(stderr,
-             "peerscope {}: dashboard.enabled is true ({}), but http://{}:{} will not answer: this "
-             "version has no dashboard\n",
-             command, config.origin("dashboard.enabled"), config.text("dashboard.host"),
-             config.integer("dashboard.port"));
-}
-
 }  // namespace peerscope

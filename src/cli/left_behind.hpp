@@ -13,7 +13,4 @@ namespace peerscope {
 // that cannot be written.
 bool leave_reports(const Config& config, const std::string& session, const Snapshot& snapshot);
 
-// One line on stderr if dashboard.enabled: nothing answers there in this version.
-void say_no_dashboard(const char* command, const Config& config);
-
 }  // namespace peerscope

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/commands.hpp"
+#include "cli/dashboard.hpp"
 #include "cli/left_behind.hpp"
 #include "cli/render.hpp"
 #include "cli/select.hpp"
@@ -66,6 +67,25 @@ int exit_status(int wait_status) {
   return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
 }
 
+// Where it is enabled, and while the program runs. That it cannot be shown does not keep the program from running.
+std::unique_ptr<Dashboard> show_dashboard(const Config& config, const std::string& session,
+                                          const std::string& command) {
+  if (!config.boolean("dashboard.enabled")) return nullptr;
+  DashboardOptions options = dashboard_options(config);
+  options.sessions = {session};
+  options.id = session;
+  options.command = command;
+  auto dashboard = Dashboard::start(options, config);
+  if (!dashboard) {
+    fmt::print(stderr, "peerscope run: no dashboard: {}\n", dashboard.error().message);
+    return nullptr;
+  }
+  for (const std::string& warning : (*dashboard)->warnings())
+    fmt::print(stderr, "peerscope run: {}\n", warning);
+  fmt::print(stderr, "peerscope run: the dashboard is at {}\n", (*dashboard)->url());
+  return std::move(*dashboard);
+}
+
 int run_main(Args& args) {
   RunOptions options;
   args.setting("-l,--level", "monitor.level");
@@ -81,7 +101,6 @@ int run_main(Args& args) {
   }
   const Config& config = args.config();
   options.level = name(recording_level(config));
-  say_no_dashboard("run", config);
   prune_sessions(config.duration_ns("session.keep"));
   const SourceEnvironment sources = source_environment(
       config, source_libraries(), [](const char* name) -> const char* { return getenv(name); });
@@ -111,6 +130,7 @@ int run_main(Args& args) {
   watch_options.machine = machine_options(config);
   watch_options.feeders = session_feeders(config, {session});
   MonitorThread monitor(watch_options);
+  const auto dashboard = show_dashboard(config, session, args.command());
   const int status = wait_for(child);
   const auto snapshot = monitor.stop();
   const nlohmann::json json = to_json(*snapshot);

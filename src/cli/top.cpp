@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.hpp"
-#include "cli/left_behind.hpp"
 #include "cli/render.hpp"
 #include "cli/select.hpp"
 #include "cli/stop.hpp"
@@ -64,7 +63,6 @@ int top_main(Args& args) {
     return 2;
   }
   options.interval_s = static_cast<double>(args.config().duration_ns("monitor.interval")) / 1e9;
-  say_no_dashboard("top", args.config());
   stop_on_interrupt();
   MonitorOptions watch_options = monitor_options(args.config());
   watch_options.collect.sessions = *sessions;

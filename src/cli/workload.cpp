@@ -44,6 +44,7 @@ class Rank {
         rank_(rank),
         comm_(comm),
         tensor_(options.bytes / 4, 1.0F),
+        inbox_(options.bytes / 4),
         logits_(16384, 0.5F),
         gathered_(logits_.size() * static_cast<std::size_t>(options.ranks)),
         shares_(static_cast<std::size_t>(options.ranks), logits_.size()) {}
@@ -76,7 +77,27 @@ class Rank {
                                      ReduceOp::avg);
       if (!done) return done;
     }
+    if (options_.sends) {
+      if (Status done = exchange(); !done) return done;
+    }
     return comm_.gather({logits_.data(), logits_.size(), Dtype::f32}, gathered_.data(), shares_, 0);
+  }
+
+  // To each other rank in turn: in each turn all ranks send and receive.
+  Status exchange() {
+    const int ranks = options_.ranks;
+    for (int turn = 1; turn < ranks; ++turn) {
+      const int to = (rank_ + turn) % ranks;
+      const int from = (rank_ + ranks - turn) % ranks;
+      // Of two that wait for each other's message one has to begin.
+      const bool first = rank_ < to;
+      const auto put = [&] { return comm_.send({tensor_.data(), tensor_.size(), Dtype::f32}, to); };
+      const auto take = [&] { return comm_.recv({inbox_.data(), inbox_.size(), Dtype::f32}, from); };
+      Status done = first ? put() : take();
+      if (done) done = first ? take() : put();
+      if (!done) return done;
+    }
+    return Done{};
   }
 
   void compute() const {
@@ -91,7 +112,7 @@ class Rank {
   const WorkloadOptions& options_;
   int rank_;
   Communicator& comm_;
-  std::vector<float> tensor_, logits_, gathered_;
+  std::vector<float> tensor_, inbox_, logits_, gathered_;
   std::vector<std::size_t> shares_;
   std::int64_t slow_from_ns_ = 0;
 };

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "analyze/alert/silence.hpp"
 #include "http/api/parameters.hpp"
 #include "http/api/resources.hpp"
 #include "http/api/rows.hpp"

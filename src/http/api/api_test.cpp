@@ -93,7 +93,7 @@ TEST_F(Api_, CountsEveryOperationOnce) {
 TEST_F(Api_, PagesGiveEachOperationOnceAndFiltersHold) {
   std::uint64_t seen = 0;
   std::string next;
-  std::int64_t before_ns = INT64_MIN;
+  std::int64_t before_ns = 0;
   do {
     const json page =
         asked_.get("/api/v1/operations?limit=70" + (next.empty() ? "" : "&cursor=" + next));
@@ -190,7 +190,8 @@ TEST_F(Api_, ConfigurationChangesAllOrNothing) {
                 .status,
             400);
   const auto level = [this] {
-    for (const json& item : asked_.get("/api/v1/config")["items"]) {
+    const json config = asked_.get("/api/v1/config");
+    for (const json& item : config["items"]) {
       if (item["key"] == "monitor.level")
         return item["value"].get<std::string>() + " " + item["origin"].get<std::string>();
     }

@@ -147,8 +147,9 @@ void Served::take(std::shared_ptr<const Snapshot> snapshot) {
 // A table of a thousand errors is not made ten times a second.
 void Served::note_errors(const Snapshot& snapshot) {
   const std::int64_t now_ns = monotonic_ns();
-  if (failed_ == watch_->errors().failed() && now_ns < next_errors_ns_) return;
-  if (now_ns < next_errors_ns_ - kSecondNs / 2) return;
+  if (live() && now_ns < next_errors_ns_ &&
+      (failed_ == watch_->errors().failed() || now_ns < next_errors_ns_ - kSecondNs / 2))
+    return;
   failed_ = watch_->errors().failed();
   next_errors_ns_ = now_ns + kSecondNs;
   std::string text = ::peerscope::errors_json(watch_->errors(), snapshot)

@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+"""bench/serve.py PEERSCOPE OUT.md: what the web server costs and how soon it tells.
+
+start   `demo --serve`: from start to figures that move
+live    two threads that record 500,000 operations a second each, an event ten times a second, 200 clients of the event stream:
+        how old an event is when a client has it, what the server takes of a processor and of memory, how soon it answers
+file    a trace of 100 million operations: until it is indexed, memory, and each resource's p50 and p99
+
+Every figure is measured in this run. --parts start,live,file; --millions N; --seconds S.
+"""
+import argparse
+import asyncio
+import ctypes
+import http.client
+import json
+import os
+import pathlib
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+RESOURCES = [
+    "/api/v1/overview", "/api/v1/overview?history=60", "/api/v1/session", "/api/v1/findings", "/api/v1/ranks", "/api/v1/pairs",
+    "/api/v1/operation-stats", "/api/v1/topology", "/api/v1/in-flight", "/api/v1/events", "/api/v1/operations?limit=100",
+    "/api/v1/operations?limit=100&order=newest", "/api/v1/operations?limit=100&status=error", "/api/v1/collectives?limit=100",
+    "/api/v1/aggregates", "/api/v1/aggregates?by=operation", "/api/v1/aggregates?by=operation,algorithm,size",
+    "/api/v1/aggregates?by=rank", "/api/v1/aggregates?by=rank,peer", "/api/v1/aggregates?by=operation&points=200",
+    "/api/v1/aggregates?by=rank&points=100", "/api/v1/percentiles?by=operation", "/api/v1/heatmap?columns=200",
+    "/api/v1/timeline?bins=1000", "/metrics"]
+
+
+def percentile(values, share):
+    values = sorted(values)
+    return values[min(len(values) - 1, int(share * len(values)))]
+
+
+class Server:
+    def __init__(self, command, env):
+        self.began = time.perf_counter()
+        self.process = subprocess.Popen([*command, "--port", "0", "--json"], env=env, stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"{' '.join(command)} ended with {self.process.wait()}")
+        self.port = json.loads(line)["port"]
+        self.ready_s = time.perf_counter() - self.began
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+    def get(self, path):
+        self.connection.request("GET", path)
+        answer = self.connection.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"{path}: {answer.status} {body[:200]}")
+        return body
+
+    def json(self, path):
+        return json.loads(self.get(path))
+
+    def cpu_s(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def rss(self):
+        return int(pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(timeout=30)
+
+
+def times_of(server, path, rounds, most_s):
+    values = []
+    end = time.perf_counter() + most_s
+    server.get(path)
+    while len(values) < rounds and time.perf_counter() < end:
+        begin = time.perf_counter()
+        server.get(path)
+        values.append((time.perf_counter() - begin) * 1e3)
+    return values
+
+
+def resources_table(server, rounds, most_s):
+    rows = ["| resource | answers | p50 ms | p99 ms | max ms | KB |", "|---|---|---|---|---|---|"]
+    worst = 0
+    for path in RESOURCES:
+        values = times_of(server, path, rounds, most_s)
+        worst = max(worst, percentile(values, 0.99))
+        rows.append(f"| `{path}` | {len(values)} | {percentile(values, 0.5):.2f} | {percentile(values, 0.99):.2f} | {max(values):.2f} | "
+                    f"{len(server.get(path)) / 1024:.1f} |")
+    return rows, worst
+
+
+def part_start(peerscope, env, _):
+    ready, live = [], []
+    for _ in range(5):
+        server = Server([peerscope, "demo", "--serve"], env)
+        while not (server.json("/api/v1/overview?window=1s")["operations_per_s"] or 0) > 0:
+            time.sleep(0.01)
+        live.append(time.perf_counter() - server.began)
+        ready.append(server.ready_s)
+        server.stop()
+    return [f"`peerscope demo --serve`, 5 starts: the page is served after {percentile(ready, 0.5):.2f} s (most {max(ready):.2f}), its figures move after "
+            f"**{percentile(live, 0.5):.2f} s** (most {max(live):.2f}); goal 2 s."], {"start_s": max(live)}
+
+
+def record_events(library, runtime, stop):
+    """An event ten times a second, by the library's own interface."""
+    class Options(ctypes.Structure):
+        _fields_ = [("size", ctypes.c_size_t), ("name", ctypes.c_char_p), ("session", ctypes.c_char_p), ("runtime_dir", ctypes.c_char_p),
+                    ("level", ctypes.c_int)]
+    lib = ctypes.CDLL(library)
+    lib.pscope_open.restype = ctypes.c_void_p
+    lib.pscope_name.restype = ctypes.c_uint16
+    lib.pscope_name.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+    lib.pscope_event.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_uint16, ctypes.c_uint16, ctypes.c_int64]
+    lib.pscope_close.argtypes = [ctypes.c_void_p]
+    options = Options(ctypes.sizeof(Options), b"events", b"events", runtime.encode(), 2)
+    session = lib.pscope_open(ctypes.byref(options), None)
+    name = lib.pscope_name(session, b"tick")
+    number = 0
+    while not stop.is_set():
+        number += 1
+        lib.pscope_event(session, 2, name, 0, number)
+        time.sleep(0.1)
+    lib.pscope_close(session)
+
+
+async def client(port, start_unix_ns, ages, end):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 22)
+    writer.write(f"GET /api/v1/stream?topics=overview,findings,events,in_flight HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: text/event-stream\r\n\r\n".encode())
+    kind = ""
+    while time.time() < end:
+        try:
+            line = await asyncio.wait_for(reader.readline(), max(0.1, end - time.time()))
+        except asyncio.TimeoutError:
+            break
+        if not line:
+            raise RuntimeError("the server closed a stream")
+        if line.startswith(b"event: "):
+            kind = line[7:].strip().decode()
+        elif line.startswith(b"data: ") and kind == "events":
+            now = time.time_ns()
+            for item in json.loads(line[6:])["items"]:
+                if item["kind"] == "tick":
+                    ages.append((now - start_unix_ns - item["t_ns"]) / 1e6)
+    writer.close()
+
+
+async def clients(count, *args):
+    await asyncio.gather(*(client(*args) for _ in range(count)))
+
+
+def part_live(peerscope, env, options):
+    runtime = env["PEERSCOPE_RUNTIME_DIR"]
+    library = next(str(p) for p in [pathlib.Path(peerscope).parent.parent / "lib" / "libpeerscope.so"] if p.exists())
+    stop = threading.Event()
+    ticker = threading.Thread(target=record_events, args=(library, runtime, stop))
+    seconds = options.seconds
+    load = subprocess.Popen([peerscope, "bench", "delivery", "--threads", "2", "--rate", "5e5", "--seconds", str(3 * seconds + 20)], env=env,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    ticker.start()
+    time.sleep(1)
+    server = Server([peerscope, "serve", "all"], env)
+    start_unix_ns = int(server.json("/api/v1/session")["start_unix_ns"])
+    time.sleep(2)
+
+    def watched(count):
+        ages = []
+        before, cpu = server.json("/api/v1/session"), server.cpu_s()
+        begin = time.time()
+        asyncio.run(clients(count, server.port, start_unix_ns, ages, begin + seconds))
+        wall = time.time() - begin
+        after = server.json("/api/v1/session")
+        rate = (after["operations"] - before["operations"]) / wall
+        lost = after["lost"] - before["lost"]
+        return {"clients": count, "ages": ages, "cores": (server.cpu_s() - cpu) / wall, "rss": server.rss(), "rate": rate, "lost": lost}
+
+    rows = ["| clients | operations/s | lost | server, cores | memory MB | event age p50 ms | p99 ms | max ms |", "|---|---|---|---|---|---|---|---|"]
+    worst = {}
+    for count in (1, 200):
+        w = watched(count)
+        rows.append(f"| {count} | {w['rate']:,.0f} | {w['lost']} | {w['cores']:.2f} | {w['rss'] / 1e6:.0f} | {percentile(w['ages'], 0.5):.0f} | "
+                    f"{percentile(w['ages'], 0.99):.0f} | {max(w['ages']):.0f} |")
+        worst = {"age_p99_ms": percentile(w["ages"], 0.99), "cores": w["cores"], "rss_mb": w["rss"] / 1e6, "rate": w["rate"]}
+    table, slowest = resources_table(server, 200, 1.0)
+    server.stop()
+    stop.set()
+    ticker.join()
+    load.kill()
+    load.wait()
+    worst["live_p99_ms"] = slowest
+    return [*rows, "", "While that goes on, one client asks (no other):", "", *table], worst
+
+
+def part_file(peerscope, env, options):
+    path = pathlib.Path(options.work) / "big.pscope"
+    subprocess.run([peerscope, "bench", "trace", "-n", str(options.millions), "--keep", str(path)], env=env, check=True, stdout=subprocess.DEVNULL)
+    server = Server([peerscope, "serve", str(path)], env)
+    first = percentile(times_of(server, "/api/v1/operations?limit=100", 20, 1), 0.5)
+    begin = server.began
+    while server.json("/api/v1/health")["indexed_share"] < 1:
+        time.sleep(0.1)
+    indexed = time.perf_counter() - begin
+    table, slowest = resources_table(server, 200, 2.0)
+    text = [f"{options.millions} million operations, {path.stat().st_size / 1e6:.0f} MB. Served after {server.ready_s:.2f} s; the first page took {first:.1f} ms "
+            f"while the index was being made, which took {indexed:.1f} s. Memory {server.rss() / 1e6:.0f} MB.", "", *table]
+    server.stop()
+    path.unlink()
+    return text, {"file_p99_ms": slowest, "indexed_s": indexed}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("peerscope")
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--parts", default="start,live,file")
+    parser.add_argument("--millions", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=15)
+    options = parser.parse_args()
+    parts = {"start": part_start, "live": part_live, "file": part_file}
+    titles = {"start": "From start to figures", "live": "1,000,000 operations a second, live", "file": "A recording"}
+    text, figures = [f"# The web server\n\n`bench/serve.py`, {time.strftime('%Y-%m-%d')}, {os.cpu_count()} processors, {platform.machine()}, Linux "
+                     f"{platform.release()}. Ages are from an event's own time to its arrival at a client on the same machine.\n"], {}
+    with tempfile.TemporaryDirectory(prefix="peerscope-serve-") as work, tempfile.TemporaryDirectory(prefix="peerscope-rt-", dir="/dev/shm") as runtime:
+        options.work = work
+        env = {**os.environ, "PEERSCOPE_RUNTIME_DIR": runtime, "PEERSCOPE_STATE_DIR": work}
+        for part in options.parts.split(","):
+            lines, found = parts[part](str(pathlib.Path(options.peerscope).resolve()), env, options)
+            text += [f"## {titles[part]}\n", *lines, ""]
+            figures.update(found)
+            print("\n".join(lines), flush=True)
+    options.out.write_text("\n".join(text))
+    print(json.dumps(figures))
+
+
+main()
