@@ -3,31 +3,19 @@
 #include <algorithm>
 
 namespace peerscope {
-namespace {
 
-template <class T>
-std::vector<T> copy_of(std::span<const T> from, std::size_t& bytes) {
-  bytes += from.size_bytes();
-  return {from.begin(), from.end()};
+Result<std::shared_ptr<const StoredChunk>> StoredChunk::of(OpsChunk chunk) {
+  const std::shared_ptr<StoredChunk> stored(new StoredChunk(std::move(chunk)));
+  auto columns = ChunkColumns::of(stored->chunk_);
+  if (!columns) return columns.error();
+  stored->columns_ = *columns;
+  return std::shared_ptr<const StoredChunk>(stored);
 }
 
-}  // namespace
-
-StoredChunk::StoredChunk(const ChunkColumns& from)
-    : shapes_(copy_of(from.shapes, bytes_)),
-      shape_(copy_of(from.shape, bytes_)),
-      begin_(copy_of(from.begin, bytes_)),
-      host_(copy_of(from.host, bytes_)),
-      device_begin_(copy_of(from.device_begin, bytes_)),
-      device_(copy_of(from.device, bytes_)),
-      op_bytes_(copy_of(from.bytes, bytes_)) {
-  columns_.shapes = shapes_;
-  columns_.shape = shape_;
-  columns_.begin = begin_;
-  columns_.host = host_;
-  columns_.device_begin = device_begin_;
-  columns_.device = device_;
-  columns_.bytes = op_bytes_;
+std::size_t StoredChunk::memory_bytes() const {
+  constexpr std::size_t kWords = 5;  // begin, two durations, device begin, bytes
+  return sizeof *this + columns_.size() * (kWords * sizeof(std::uint64_t) + sizeof(std::uint32_t)) +
+         columns_.shapes.size_bytes();
 }
 
 Result<std::shared_ptr<const StoredChunk>> ChunkCache::get(const TraceReader& trace,
@@ -44,9 +32,9 @@ Result<std::shared_ptr<const StoredChunk>> ChunkCache::get(const TraceReader& tr
   }
   auto opened = trace.chunk(chunk);
   if (!opened) return opened.error();
-  const auto columns = ChunkColumns::of(*opened);
-  if (!columns) return columns.error();
-  auto stored = std::make_shared<const StoredChunk>(*columns);
+  auto made = StoredChunk::of(std::move(*opened));
+  if (!made) return made.error();
+  const std::shared_ptr<const StoredChunk>& stored = *made;
   const std::lock_guard lock(mutex_);
   // Another thread may have been faster: then there are two for a while, and the older goes.
   entries_.push_front({trace.trace_id(), id, stored});

@@ -5,27 +5,23 @@
 #include <list>
 #include <memory>
 #include <mutex>
-#include <vector>
+#include <utility>
 
 #include "store/chunk_columns.hpp"
 
 namespace peerscope {
 
-// Never changes. Its columns have no sequence numbers.
+// A chunk with its columns decoded, all but the sequence numbers. Nothing else is asked of it, so that any number of
+// threads may read it.
 class StoredChunk {
  public:
-  explicit StoredChunk(const ChunkColumns& from);
-  StoredChunk(const StoredChunk&) = delete;
-  StoredChunk& operator=(const StoredChunk&) = delete;
+  static Result<std::shared_ptr<const StoredChunk>> of(OpsChunk chunk);
   [[nodiscard]] const ChunkColumns& columns() const { return columns_; }
-  [[nodiscard]] std::size_t memory_bytes() const { return bytes_; }
+  [[nodiscard]] std::size_t memory_bytes() const;
 
  private:
-  std::vector<Shape> shapes_;
-  std::vector<std::uint32_t> shape_;
-  std::vector<std::int64_t> begin_, host_, device_begin_, device_;
-  std::vector<std::uint64_t> op_bytes_;
-  std::size_t bytes_ = 0;
+  explicit StoredChunk(OpsChunk chunk) : chunk_(std::move(chunk)) {}
+  OpsChunk chunk_;
   ChunkColumns columns_;
 };
 

@@ -39,6 +39,10 @@ struct Span {
     first_ns = ns < first_ns ? ns : first_ns;
     last_ns = ns > last_ns ? ns : last_ns;
   }
+  void add(const Span& other) {
+    first_ns = other.first_ns < first_ns ? other.first_ns : first_ns;
+    last_ns = other.last_ns > last_ns ? other.last_ns : last_ns;
+  }
   [[nodiscard]] bool empty() const { return first_ns > last_ns; }
   [[nodiscard]] bool overlaps(std::int64_t from, std::int64_t to) const {
     return first_ns <= to && last_ns >= from;

@@ -42,6 +42,7 @@ std::vector<Hit> find_hits(const StoreView& view, ChunkCache& cache, const Chunk
                            const TimeRange& range, const OpFilter& filter, Grouping& grouping) {
   std::vector<Hit> hits;
   const CellFilter cells(filter);
+  if (cells.open()) hits.reserve(chunks.operations);
   for (const std::size_t chunk : chunks.chunks) {
     if (const auto stored = cache.get(*view.trace, chunk))
       add_hits((*stored)->columns(), range, cells, grouping, hits);

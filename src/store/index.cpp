@@ -38,6 +38,12 @@ Span within(Span span, const IndexPart& part) {
   return span;
 }
 
+// What slots or bins of 2^shift ns hold that begin in `span`.
+IndexPart whole(const Span& span, unsigned shift) {
+  const auto mask = (std::int64_t{1} << shift) - 1;
+  return {span.first_ns & ~mask, span.last_ns | mask};
+}
+
 }  // namespace
 
 struct Index::State {
@@ -52,7 +58,9 @@ struct Index::State {
 
   void count(const ChunkColumns& columns, const Span& begins, const IndexPart& part);
   void add_lanes(const ChunkColumns& columns, Density& density, const Span& begins,
-                 const IndexPart& part);
+                 const IndexPart& part, std::int64_t end_ns);
+  void forget_slots(const TraceReader& trace, const Span& gone);
+  void forget_lanes(const TraceReader& trace, Density& density, const Span& gone);
   template <class F>
   void again(const TraceReader& trace, Span IndexedChunk::* span, const IndexPart& part, F&& f);
 };
@@ -66,11 +74,17 @@ void Index::State::count(const ChunkColumns& columns, const Span& begins, const 
   slots.keep_within_memory();
 }
 
+// An operation that takes much longer than all that is there does not make bins longer: its end is left out.
 void Index::State::add_lanes(const ChunkColumns& columns, Density& density, const Span& begins,
-                             const IndexPart& part) {
+                             const IndexPart& part, std::int64_t end_ns) {
+  constexpr std::int64_t kAlways = 1'000'000'000;
   const Span wanted = within(begins, part);
   if (wanted.empty()) return;
   density.cover(wanted.first_ns, wanted.last_ns);
+  const DensityView& bins = density.view();
+  const std::int64_t more = bins.shift < 40 ? std::max(kAlways, bins.bins << bins.shift) : kAlways;
+  density.cover(wanted.first_ns,
+                std::max(wanted.last_ns, std::min(end_ns, end_of(wanted.last_ns, more))));
   add_density({columns, {&density == &device}, wanted.first_ns, wanted.last_ns}, density);
   density.keep_within_memory();
 }
@@ -103,8 +117,8 @@ void Index::add(const TraceReader& trace, std::size_t number) {
       chunk.device_begins = span_of(*columns, {true});
       chunk.end_ns = greatest_end(*columns);
       state.count(*columns, chunk.begins, {});
-      state.add_lanes(*columns, state.host, chunk.begins, {});
-      state.add_lanes(*columns, state.device, chunk.device_begins, {});
+      state.add_lanes(*columns, state.host, chunk.begins, {}, chunk.end_ns);
+      state.add_lanes(*columns, state.device, chunk.device_begins, {}, chunk.end_ns);
       chunk.overflowed = state.counter.overflowed() - overflowed;
     }
   }
@@ -122,51 +136,46 @@ void Index::State::again(const TraceReader& trace, Span IndexedChunk::* span, co
     if (begins.empty() || !begins.overlaps(part.from_ns, part.to_ns)) continue;
     auto opened = trace.chunk(i);
     if (!opened) continue;
-    if (const auto columns = ChunkColumns::of(*opened)) f(*columns, begins);
+    if (const auto columns = ChunkColumns::of(*opened)) f(*columns, chunks[i]);
   }
 }
 
-namespace {
-
-// What slots or bins of 2^shift ns hold that begin in `span`.
-IndexPart whole(const Span& span, unsigned shift) {
-  const auto mask = (std::int64_t{1} << shift) - 1;
-  return {span.first_ns & ~mask, span.last_ns | mask};
+void Index::State::forget_slots(const TraceReader& trace, const Span& gone) {
+  if (gone.empty()) return;
+  const unsigned shift = slots.view().shift;
+  const IndexPart part = whole(gone, shift);
+  slots.erase(part.from_ns >> shift, part.to_ns >> shift);
+  again(trace, &IndexedChunk::begins, part,
+        [&](const ChunkColumns& columns, const IndexedChunk& chunk) {
+          count(columns, chunk.begins, part);
+        });
 }
 
-}  // namespace
+void Index::State::forget_lanes(const TraceReader& trace, Density& density, const Span& gone) {
+  if (gone.empty()) return;
+  const auto span = &density == &device ? &IndexedChunk::device_begins : &IndexedChunk::begins;
+  const unsigned shift = density.view().shift;
+  const IndexPart part = whole(gone, shift);
+  density.erase(part.from_ns >> shift, part.to_ns >> shift);
+  again(trace, span, part, [&](const ChunkColumns& columns, const IndexedChunk& chunk) {
+    add_lanes(columns, density, chunk.*span, part, chunk.end_ns);
+  });
+}
 
 void Index::forget(const TraceReader& trace, std::size_t count) {
   State& state = *state_;
   Span begins, device_begins;
   for (; count > 0 && !state.chunks.empty(); --count) {
     const IndexedChunk& gone = state.chunks.front();
-    begins.first_ns = std::min(begins.first_ns, gone.begins.first_ns);
-    begins.last_ns = std::max(begins.last_ns, gone.begins.last_ns);
-    device_begins.first_ns = std::min(device_begins.first_ns, gone.device_begins.first_ns);
-    device_begins.last_ns = std::max(device_begins.last_ns, gone.device_begins.last_ns);
+    begins.add(gone.begins);
+    device_begins.add(gone.device_begins);
     state.operations -= gone.operations;
     state.overflowed -= gone.overflowed;
     state.chunks.pop_front();
   }
-  if (!begins.empty()) {
-    const unsigned shift = state.slots.view().shift;
-    const IndexPart part = whole(begins, shift);
-    state.slots.erase(part.from_ns >> shift, part.to_ns >> shift);
-    state.again(trace, &IndexedChunk::begins, part,
-                [&](const ChunkColumns& c, const Span& span) { state.count(c, span, part); });
-  }
-  for (Density* density : {&state.host, &state.device}) {
-    const bool device = density == &state.device;
-    const Span& gone = device ? device_begins : begins;
-    if (gone.empty()) continue;
-    const unsigned shift = density->view().shift;
-    const IndexPart part = whole(gone, shift);
-    density->erase(part.from_ns >> shift, part.to_ns >> shift);
-    state.again(
-        trace, device ? &IndexedChunk::device_begins : &IndexedChunk::begins, part,
-        [&](const ChunkColumns& c, const Span& span) { state.add_lanes(c, *density, span, part); });
-  }
+  state.forget_slots(trace, begins);
+  state.forget_lanes(trace, state.host, begins);
+  state.forget_lanes(trace, state.device, device_begins);
 }
 
 std::shared_ptr<const IndexView> Index::publish() {

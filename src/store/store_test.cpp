@@ -328,7 +328,8 @@ TEST(StoreAggregate, GroupsByEveryKey) {
     for (const Op& op : ops) keys.insert(static_cast<std::uint64_t>(key_of(op)));
     AggregateQuery query;
     query.by = {by};
-    for (const AggregateRow& row : store->aggregate(query)->rows)
+    const auto table = store->aggregate(query);
+    for (const AggregateRow& row : table->rows)
       got.insert(static_cast<std::uint64_t>(key_of(row.key)));
     EXPECT_EQ(keys, got) << static_cast<int>(by);
   };
@@ -446,7 +447,7 @@ TEST(Store, FollowsAFileWhosePartsGo) {
   const TestFolder folder;
   RandomOps random(21);
   std::vector<Op> ops;
-  TraceWriter writer = writer_to(folder.path(), 64, 100'000);
+  TraceWriter writer = writer_to(folder.path(), 64, 500'000);
   const auto store = opened(folder.path(), 1'000'000);
   for (int round = 0; round < 40; ++round) {
     const std::vector<Op> more = random.take(640);

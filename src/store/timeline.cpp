@@ -9,7 +9,7 @@
 namespace peerscope {
 namespace {
 
-constexpr std::uint64_t kCloseOperations = std::uint64_t{1} << 20;
+constexpr std::uint64_t kCloseOperations = 655'360;
 constexpr std::size_t kCloseChunks = 96, kMostBins = 65'536, kMostBinsOfAll = 1'000'000,
                       kMostTimelineOps = 1'000'000;
 
@@ -153,7 +153,8 @@ Timeline Builder::finished(const Steps& steps, const Bins* bins) {
   return timeline;
 }
 
-// Calls with (place in the chunk, its shape's operation, lane) for those that pass and have a part in the range.
+// Calls with (place in the chunk, its shape's operation, lane) for those that pass and have a part in the range, until
+// it says false.
 template <class F>
 void Builder::for_each(const ChunkColumns& c, F&& f) {
   struct Facts {
@@ -172,22 +173,24 @@ void Builder::for_each(const ChunkColumns& c, F&& f) {
       continue;
     if (begins[i] < range_.from_ns && end_of(begins[i], durations[i]) <= range_.from_ns) continue;
     if (fact.lane == UINT32_MAX) fact.lane = lanes_.number_of(which_.lane(fact.op));
-    f(i, fact.op, fact.lane);
+    if (!f(i, fact.op, fact.lane)) return;
   }
 }
 
 Timeline Builder::close() {
   Close close;
+  const std::size_t most = std::min(query_.max_operations, kMostTimelineOps);
   std::size_t count = 0;
   for (const std::size_t chunk : chunks_.chunks) {
     const auto stored = cache_.get(*view_.trace, chunk);
     if (!stored) continue;  // damaged: left out
     close.chunks.push_back(chunk);
     close.stored.push_back(*stored);
-    for_each((*stored)->columns(), [&](std::size_t, const Op&, std::uint32_t) { ++count; });
+    for_each((*stored)->columns(),
+             [&](std::size_t, const Op&, std::uint32_t) { return ++count <= most; });
   }
   const Steps steps = steps_of(range_, 1, bins(), 0);
-  if (count <= std::min(query_.max_operations, kMostTimelineOps)) {
+  if (count <= most) {
     Timeline timeline = finished(steps, nullptr);
     timeline.to_ns = range_.to_ns;
     add_ops(close, timeline);
@@ -202,8 +205,10 @@ void Builder::add_ops(const Close& close, Timeline& timeline) {
   const Lanes::Order order = lanes_.order();
   for (std::size_t at = 0; at < close.chunks.size(); ++at) {
     std::vector<std::pair<std::size_t, std::uint32_t>> found;
-    for_each(close.stored[at]->columns(),
-             [&](std::size_t i, const Op&, std::uint32_t lane) { found.emplace_back(i, lane); });
+    for_each(close.stored[at]->columns(), [&](std::size_t i, const Op&, std::uint32_t lane) {
+      found.emplace_back(i, lane);
+      return true;
+    });
     if (found.empty()) continue;
     auto chunk = view_.trace->chunk(close.chunks[at]);
     if (!chunk) continue;
@@ -235,6 +240,7 @@ void Builder::add_bins(const ChunkColumns& c, const Steps& steps, Bins& bins) {
       bins.at(lane, bin).add_busy(static_cast<double>(until - at), op.kind);
       at = until;
     }
+    return true;
   });
 }
 

@@ -33,7 +33,7 @@ struct ChunkRange {
   }
 };
 // So many operations are computed exactly: some 20 ms.
-inline constexpr std::uint64_t kExactOperations = 524'288;
+inline constexpr std::uint64_t kExactOperations = 262'144;
 inline constexpr std::size_t kExactChunks = 64;
 
 // [from, to) of a filter, its open ends set to those of the trace.
