@@ -1,4 +1,5 @@
 // Prints metrics of a made-up job, for tests with other people's programs: metrics_sample FORMAT [STEPS].
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -11,6 +12,40 @@
 namespace {
 
 using namespace peerscope;
+
+// What a program can put into names and numbers.
+void add_hostile(Snapshot& snapshot) {
+  const char* names[] = {"a\"b\\c\nd\r",
+                         "",
+                         "__name__",
+                         "le",
+                         "quantile",
+                         "x_bucket",
+                         "1st",
+                         "x_total_total",
+                         "\xC3(\xFF",
+                         "</script><script>alert(1)</script>",
+                         "peerscope_operations",
+                         "# EOF",
+                         "x} 1\n# EOF\n"};
+  const double values[] = {-1.0, std::nan(""), HUGE_VAL, 1e300, 0.0};
+  int index = 0;
+  for (const char* name : names) {
+    for (const MetricType type : {MetricType::counter, MetricType::gauge, MetricType::histogram}) {
+      MetricView& metric = snapshot.metrics.emplace_back();
+      metric.name = metric.unit = name;
+      metric.type = type;
+      metric.value = values[++index % 5];
+      metric.count = 3;
+      metric.p50 = values[index % 4];
+    }
+    Finding& finding = snapshot.findings.emplace_back();
+    finding.kind = finding.subject.link = finding.subject.communicator = name;
+    snapshot.communicators.insert(snapshot.communicators.begin(), {7, name});
+    ProcessView& process = snapshot.processes.emplace_back();
+    process.name = process.session = name;
+  }
+}
 
 std::string text_of(const std::string& format, const Snapshot& snapshot) {
   MetricsOptions options;
@@ -38,6 +73,11 @@ int main(int argc, char** argv) {
   MetricsScene scene;
   std::shared_ptr<const Snapshot> snapshot = scene.step();
   for (int left = argc > 2 ? std::atoi(argv[2]) : 3; left > 1; --left) snapshot = scene.step();
+  if (format.ends_with("-hostile")) {
+    const auto hostile = scene.snapshot();
+    add_hostile(*hostile);
+    snapshot = hostile;
+  }
   const std::string text = text_of(format, *snapshot);
   if (text.empty()) {
     std::fputs(

@@ -12,28 +12,28 @@ constexpr std::size_t kHistogramSeries = kDurationBounds + 3;  // the last bucke
 constexpr std::size_t kSummarySeries = 4;                      // two quantiles, sum, count
 constexpr const char* kOther = "other";
 
-// How what may be is shared out. A share stays the same whatever the others need: if it changed, series would come and
-// go. Groups that are not here are few by nature.
+// How what may be is shared out: parts are the series that a machine of 8 GPUs wants. A share stays the same whatever the
+// others need: if it changed, series would come and go. Groups that are not here are few by nature.
 struct Share {
   std::string_view group;
   int parts;
 };
 constexpr Share kShares[] = {
-    {"operations", 24},    {"durations", 20},
-    {"transfers", 10},     {"skews", 10},
-    {"bandwidths", 5},     {"failures", 2},
-    {"pairs", 8},          {"pair_rates", 5},
-    {"communicators", 3},  {"ranks", 8},
-    {"device_traffic", 1}, {"findings", 2},
-    {"in_flight", 1},      {"phases", 2},
-    {"sessions", 1},       {"session_processes", 1},
-    {"processes", 5},      {"server_requests", 1},
-    {"server_refused", 1}, {"device_names", 1},
-    {"devices", 8},        {"device_links", 5},
-    {"device_errors", 1},  {"xids", 1},
-    {"pools", 2},          {"user", 5},
-    {"nccl", 8},           {"nccl_p2p", 4},
-    {"dcgm", 8},
+    {"operations", 240},    {"durations", 378},
+    {"transfers", 162},     {"skews", 162},
+    {"bandwidths", 80},     {"failures", 20},
+    {"pairs", 116},         {"pair_rates", 114},
+    {"communicators", 36},  {"ranks", 150},
+    {"device_traffic", 16}, {"findings", 40},
+    {"in_flight", 16},      {"phases", 40},
+    {"sessions", 2},        {"session_processes", 6},
+    {"processes", 82},      {"server_requests", 10},
+    {"server_refused", 5},  {"device_names", 9},
+    {"devices", 106},       {"device_links", 98},
+    {"device_errors", 16},  {"xids", 8},
+    {"pools", 17},          {"user", 40},
+    {"nccl", 40},           {"nccl_p2p", 40},
+    {"dcgm", 130},
 };
 constexpr bool is_optional(std::string_view group) {
   return group.starts_with("nccl") || group == "dcgm";

@@ -1,6 +1,7 @@
 // The gauges that NVIDIA's NCCL Inspector writes, of NCCL's communicators, so that its dashboards work.
 #include <cctype>
 #include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -86,21 +87,49 @@ Group nccl_group(const char* group_name, const char* what, Family bandwidth, Fam
 
 std::string or_unknown(const std::string& text) { return text.empty() ? "unknown" : text; }
 
-Row nccl_row(const Source& source, const CellRow& cell, const Place& place,
-             const Distribution& time) {
-  const bool collective = is_collective(cell.kind);
-  const double bytes = static_cast<double>(cell.bytes) / static_cast<double>(cell.count);
-  const double busbw = algbw(bytes, time.mean_ns) * busbw_factor(cell.kind, place.ranks);
+// What several cells say of one series: peers and ranks are not among its labels.
+struct Sum {
+  const CellRow* first = nullptr;
+  std::uint64_t count = 0, bytes = 0, timed = 0;
+  double time_ns = 0;
+};
+
+Row nccl_row(const Source& source, const Sum& sum, const Place& place, const std::string& size) {
+  const CellRow& cell = *sum.first;
+  const double mean_ns = sum.time_ns / static_cast<double>(sum.timed);
+  const double mean_bytes = static_cast<double>(sum.bytes) / static_cast<double>(sum.count);
+  const double busbw = algbw(mean_bytes, mean_ns) * busbw_factor(cell.kind, place.ranks);
   const bool whole = place.ranks > 0 && place.ranks_seen >= place.ranks;  // all on this machine
   // The protocol is not kept apart in our rows.
-  const std::string algorithm = collective ? upper(name(cell.algorithm)) + "_UNKNOWN" : "";
+  const std::string algorithm =
+      is_collective(cell.kind) ? upper(name(cell.algorithm)) + "_UNKNOWN" : "";
   const std::string gpu = cell.device == kNoDevice ? "unknown" : fmt::format("GPU{}", cell.device);
   return {{"peerscope", or_unknown(source.options.slurm_job_id), or_unknown(source.options.host),
            gpu, or_unknown(source.communicator(cell.comm)), whole ? "1" : "unknown",
            place.ranks > 0 ? std::to_string(place.ranks) : "unknown",
-           std::string(nccl_name(cell.kind)), size_range(bytes), algorithm},
-          static_cast<double>(cell.bytes),
-          {busbw / 1e9, time.mean_ns / 1e3}};
+           std::string(nccl_name(cell.kind)), size, algorithm},
+          static_cast<double>(sum.bytes),
+          {busbw / 1e9, mean_ns / 1e3}};
+}
+
+using Key = std::tuple<std::uint64_t, Kind, Algorithm, std::uint16_t, std::string>;
+std::map<Key, Sum> sums_of(const Aggregates& aggregates,
+                           const std::map<std::uint64_t, Place>& known) {
+  std::map<Key, Sum> sums;
+  for (const CellRow& cell : aggregates.cells) {
+    const auto place = known.find(cell.comm);
+    const Distribution* time = time_of(cell);
+    if (cell.other || cell.count == 0 || time == nullptr || place == known.end()) continue;
+    if (!place->second.is_nccl || nccl_name(cell.kind).empty()) continue;
+    const double bytes = static_cast<double>(cell.bytes) / static_cast<double>(cell.count);
+    Sum& sum = sums[{cell.comm, cell.kind, cell.algorithm, cell.device, size_range(bytes)}];
+    if (sum.first == nullptr) sum.first = &cell;
+    sum.count += cell.count;
+    sum.bytes += cell.bytes;
+    sum.timed += time->count;
+    sum.time_ns += time->mean_ns * static_cast<double>(time->count);
+  }
+  return sums;
 }
 
 }  // namespace
@@ -117,13 +146,9 @@ void add_nccl_names(const Source& source, MetricSet& out) {
       {"nccl_p2p_exec_time_microseconds", gauge, "Mean time of sends and receives, since start."});
   if (source.snapshot.aggregates) {
     const auto known = places(*source.snapshot.aggregates);
-    for (const CellRow& cell : source.snapshot.aggregates->cells) {
-      const auto place = known.find(cell.comm);
-      const Distribution* time = time_of(cell);
-      if (cell.other || cell.count == 0 || time == nullptr || place == known.end()) continue;
-      if (!place->second.is_nccl || nccl_name(cell.kind).empty()) continue;
-      Group& group = is_collective(cell.kind) ? collectives : p2p;
-      group.rows.push_back(nccl_row(source, cell, place->second, *time));
+    for (const auto& [key, sum] : sums_of(*source.snapshot.aggregates, known)) {
+      Group& group = is_collective(sum.first->kind) ? collectives : p2p;
+      group.rows.push_back(nccl_row(source, sum, known.at(sum.first->comm), std::get<4>(key)));
     }
   }
   out.groups.push_back(std::move(collectives));

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -211,6 +212,71 @@ TEST(OpenMetrics, SeriesStayInBoundsWhateverTheJobDoes) {
     EXPECT_EQ(all.at("peerscope_series_limit"), static_cast<double>(most));
     EXPECT_GT(all.at("peerscope_series_left_out"), 0);
   }
+}
+
+MachineReading eight_gpus() {
+  MachineReading reading;
+  for (int i = 0; i < 8; ++i) {
+    DeviceReading device;
+    device.index = i;
+    device.uuid = std::to_string(i);
+    device.nvlink = {1e9, 1e9, RateSource::counters};
+    device.pcie.rate = {1e9, 1e9, RateSource::driver};
+    device.power_w = 300;
+    reading.devices.push_back(device);
+  }
+  return reading;
+}
+
+// Tensor and data parallel, and every pair.
+void add_training(Aggregator& aggregator) {
+  constexpr std::tuple<std::uint64_t, Kind, Algorithm> kCalls[] = {
+      {1, Kind::all_reduce, Algorithm::ring},
+      {1, Kind::all_gather, Algorithm::ring},
+      {1, Kind::reduce_scatter, Algorithm::ring},
+      {2, Kind::all_reduce, Algorithm::nvls},
+      {2, Kind::broadcast, Algorithm::tree}};
+  std::vector<Op> ops;
+  Op op{.begin_ns = 1'000'000, .host_duration_ns = 5'000, .bytes = 4096};
+  op.ranks = 8;
+  for (op.rank = 0; op.rank < 8; ++op.rank) {
+    op.device = op.rank;
+    op.device_duration_ns = 9'000;
+    for (const auto& [comm, kind, algorithm] : kCalls) {
+      op.comm = comm;
+      op.kind = kind;
+      op.algorithm = algorithm;
+      ops.push_back(op);
+    }
+    op.kind = Kind::send;
+    op.algorithm = Algorithm::direct;
+    for (op.peer = 0; op.peer < 8; ++op.peer)
+      if (op.peer != op.rank) ops.push_back(op);
+    op.peer = kNoPeer;
+  }
+  aggregator.add(ops);
+}
+
+TEST(OpenMetrics, AMachineOfEightGpusHasAllItsSeries) {
+  Aggregator aggregator;
+  aggregator.advance(3'000'000);
+  add_training(aggregator);
+  MachineTally tally;
+  MachineReading reading = eight_gpus();
+  tally.add(reading);
+  reading.at_ns = 1'000'000'000;
+  tally.add(reading);
+  Snapshot snapshot;
+  snapshot.aggregates = aggregator.snapshot(4'000'000);
+  snapshot.machine = std::make_shared<MachineSummary>(tally.summary());
+  for (std::uint32_t pid = 1; pid <= 8; ++pid) {
+    snapshot.processes.emplace_back().pid = pid;
+    snapshot.processes.back().session = "s";
+  }
+  const auto all = samples(text_of(snapshot));
+  EXPECT_EQ(all.at("peerscope_series_left_out"), 0);
+  EXPECT_TRUE(all.contains("peerscope_pair_bytes_total{communicator=\"2\",from=\"7\",to=\"6\"}"));
+  EXPECT_TRUE(all.contains("peerscope_device_power_watts{device=\"7\"}"));
 }
 
 TEST(OpenMetrics, WhatIsLeftOutAddsUpInOther) {

@@ -142,6 +142,11 @@ std::int64_t start_of(const Snapshot& snapshot) {
   return std::min(now_ns, snapshot.aggregates->totals.first_ns + snapshot.real_offset_ns);
 }
 
+bool is_loopback(std::string_view url) {
+  const std::string_view host = url.substr(url.find("://") + 3);
+  return host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]");
+}
+
 void add_header(std::unique_ptr<curl_slist, CurlDeleter>& list, const std::string& line) {
   curl_slist* longer = curl_slist_append(list.get(), line.c_str());
   if (longer == nullptr) return;
@@ -256,6 +261,7 @@ Result<std::unique_ptr<OtlpPusher>> OtlpPusher::open(const OtlpOptions& options,
   set(CURLOPT_URL, state->endpoint.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_FOLLOWLOCATION, 0L);  // a header may hold a secret: it goes where it was meant to
+  if (is_loopback(options.url)) set(CURLOPT_PROXY, "");  // whatever the environment says
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_TIMEOUT_MS, static_cast<long>(options.timeout_ns / 1'000'000));
   set(CURLOPT_WRITEFUNCTION, &keep_answer);

@@ -37,7 +37,7 @@ class OtlpPusher {
 
   // Fails with one sentence where the address or a header is none.
   static Result<std::unique_ptr<OtlpPusher>> open(const OtlpOptions& options, Source source);
-  ~OtlpPusher();  // within 0.1 s, whatever the receiver does
+  ~OtlpPusher();  // within about a second, whatever the receiver does
   OtlpPusher(const OtlpPusher&) = delete;
   OtlpPusher& operator=(const OtlpPusher&) = delete;
 

@@ -303,7 +303,7 @@ TEST(Otlp, NeverShowsItsHeadersAndDoesNotFollowElsewhere) {
   EXPECT_TRUE(elsewhere.wait_for(0).empty());
 }
 
-TEST(Otlp, EndsAtOnceThoughTheReceiverIsSilent) {
+TEST(Otlp, EndsSoonThoughTheReceiverIsSilent) {
   Receiver receiver({""});
   auto pusher = OtlpPusher::open(quick(receiver), scene);
   ASSERT_TRUE(pusher);

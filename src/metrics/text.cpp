@@ -88,7 +88,7 @@ void write_histogram(const Line& line, const DurationCounts& durations) {
 void write_summary(const Line& line, const Quantiles& quantiles) {
   if (quantiles.p50 >= 0) line.write("", "quantile", 0.5, quantiles.p50);
   if (quantiles.p99 >= 0) line.write("", "quantile", 0.99, quantiles.p99);
-  line.write("_sum", quantiles.sum);
+  if (quantiles.sum >= 0) line.write("_sum", quantiles.sum);  // both formats take it for a counter
   line.write("_count", quantiles.count);
 }
 

@@ -19,7 +19,7 @@ std::string sanitised(std::string_view name) {
     const auto u = static_cast<unsigned char>(c);
     const bool fits = u < 0x80 && std::isalnum(u) != 0;
     if (fits) out += static_cast<char>(std::tolower(u));
-    if (!fits && !out.ends_with('_')) out += '_';
+    if (!fits && !out.empty() && !out.ends_with('_')) out += '_';
   }
   while (out.ends_with('_')) out.pop_back();
   return out.empty() ? "unnamed" : out;
@@ -67,7 +67,9 @@ FamilyType type_of(MetricType type) {
   return type == MetricType::counter ? counter : type == MetricType::gauge ? gauge : summary;
 }
 
+// A counter that is negative or no number is none to anybody.
 Value value_of(const MetricView& metric) {
+  if (metric.type == MetricType::counter && !(metric.value >= 0)) return {};
   if (metric.type != MetricType::histogram) return metric.value;
   return Quantiles{metric.count, metric.value * static_cast<double>(metric.count), metric.p50,
                    metric.p99};
