@@ -123,7 +123,8 @@ std::string sparkline(const std::vector<double>& values, std::size_t width) {
   const double most =
       shown > 0 ? *std::max_element(values.end() - static_cast<std::ptrdiff_t>(shown), values.end())
                 : kUnknown;
-  if (most < 0) return "";
+  const auto known = std::count_if(values.begin(), values.end(), [](double v) { return v >= 0; });
+  if (most < 0 || known < 2) return "";
   std::string out;
   for (std::size_t i = values.size() - shown; i < values.size(); ++i) {
     const double share = most > 0 ? values[i] / most : 0;

@@ -29,7 +29,8 @@ Table processes_table(const Scene& scene);
 // The page's rows, filtered and in the order that the person has chosen.
 Table table_of(const Scene& scene, const History& history, const UiState& state);
 
-// Bars of one eighth to eight eighths, of the last `width` values; a space where it is unknown.
+// Bars of one eighth to eight eighths, of the last `width` values; a space where it is unknown. "" of
+// fewer than two: that is no course of anything.
 std::string sparkline(const std::vector<double>& values, std::size_t width);
 std::string evidence_line(const Finding& finding);
 std::string communicator_name(const Snapshot& snapshot, std::uint64_t id);

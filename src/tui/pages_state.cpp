@@ -101,7 +101,8 @@ Row device_row(const DeviceReading& d) {
     row.notes.push_back(fmt::format("GPU{} was not read: {}", d.index, d.trouble));
   }
   for (const Absence& absence : d.absent)
-    row.notes.push_back(fmt::format("GPU{}: {} is unknown: {}", d.index, absence.metric, absence.reason));
+    row.notes.push_back(
+        fmt::format("GPU{}: {} is unknown: {}", d.index, absence.metric, absence.reason));
   return row;
 }
 

@@ -69,7 +69,7 @@ inline void add_pairs(Aggregates& all, std::uint16_t ranks) {
       row.samples = 500;
       row.p50_ns = 20'000;
       row.clock = Clock::host;
-      row.bandwidth_bytes_per_s = 24e9;
+      row.bandwidth_bytes_per_s = from == 1 && to == 3 ? 6.1e9 : 24e9;
       for (Traffic& t : row.windows) {
         t.count = 500;
         t.span_ns = 10'000'000'000;

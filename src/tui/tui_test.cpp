@@ -165,7 +165,7 @@ TEST(History, KeepsTheLast120PointsAndForgetsRowsThatAreGone) {
 TEST(History, ASparklineShowsTheUnknownAsAGapAndNothingAsTheLowestBar) {
   EXPECT_EQ(sparkline({0, kUnknown, 50, 100}, 10), "▁ ▄█");
   EXPECT_EQ(sparkline({1, 2, 3, 4}, 2), "▆█");
-  EXPECT_EQ(sparkline({kUnknown}, 5), "");
+  EXPECT_EQ(sparkline({kUnknown, 3}, 5), "");
   EXPECT_EQ(sparkline({}, 5), "");
 }
 

@@ -94,27 +94,33 @@ int add_findings(const Snapshot& snapshot, const Table& table, const UiState& st
   return shown;
 }
 
-ftxui::Element spark_line(const char* what, const std::string& now,
-                          const std::vector<double>& values, int width) {
-  const std::string bars = sparkline(
-      values,
-      static_cast<std::size_t>(std::clamp(width - 26, 0, static_cast<int>(History::kPoints))));
+// "throughput  1.20 GB/s  max 2.00 GB/s  ▁▂▃": the highest of the bars is that.
+ftxui::Element spark_line(const char* what, double now, const std::vector<double>& values,
+                          std::string (*words)(double), int width) {
+  constexpr int kScaled = 100;  // columns from which on there is room for the scale
+  const auto or_dash = [words](double value) {
+    return value < 0 ? std::string("–") : words(value);
+  };
+  const int before = width >= kScaled ? 42 : 26;
+  const int room = std::clamp(width - before, 0, static_cast<int>(History::kPoints));
+  const std::string bars = sparkline(values, static_cast<std::size_t>(room));
+  std::string scale;
+  const auto shown = std::min<std::ptrdiff_t>(room, static_cast<std::ptrdiff_t>(values.size()));
+  if (width >= kScaled && !bars.empty())
+    scale = "max " + words(*std::max_element(values.end() - shown, values.end()));
   return ftxui::hbox({text(fit(fmt::format("  {}", what), 13, true)),
-                      text(fit(now, 10, false)) | ftxui::bold, text("  "),
-                      text(bars) | ftxui::color(ftxui::Color::Cyan)});
+                      text(fit(or_dash(now), 10, false)) | ftxui::bold,
+                      text(width >= kScaled ? "  " + fit(scale, 14, true) : "") | ftxui::dim,
+                      text("  "), text(bars) | ftxui::color(ftxui::Color::Cyan)});
 }
 
 Elements throughput_lines(const Snapshot& snapshot, const History& history, const UiState& state,
                           int width) {
-  const Traffic& t =
-      snapshot.aggregates->totals.windows.in(state.recording ? Window::all : state.window);
-  const auto or_dash = [](double value, std::string (*words)(double)) {
-    return value < 0 ? std::string("–") : words(value);
-  };
-  return {spark_line("throughput", or_dash(t.bytes_per_s(), format_bandwidth),
-                     history.of(kBytesPerSecond), width),
-          spark_line("operations", or_dash(t.operations_per_s(), format_rate),
-                     history.of(kOperationsPerSecond), width)};
+  const Traffic& t = snapshot.aggregates->totals.windows.in(state.window);
+  return {spark_line("throughput", t.bytes_per_s(), history.of(kBytesPerSecond), format_bandwidth,
+                     width),
+          spark_line("operations", t.operations_per_s(), history.of(kOperationsPerSecond),
+                     format_rate, width)};
 }
 
 struct TimeSplit {

@@ -12,28 +12,34 @@ namespace {
 constexpr int kMostRanks = 16;
 constexpr int kLeastList = 2;  // lines that the list keeps
 
+constexpr std::size_t kMoved = 4, kBandwidth = 8;  // columns of pairs_table
+
 struct Matrix {
   std::string communicator;
   int ranks = 0;
   std::map<std::pair<int, int>, const Row*> cells;
-  double most = 0;  // bytes per second
+  std::size_t shows = kBandwidth;  // the column; of bytes per second
+  double most = 0;
+  [[nodiscard]] double value(const Row& row) const { return row.cells[shows].number.value_or(-1); }
 };
 
 int rank_at(const Row& row, std::size_t column) {
   return static_cast<int>(row.cells[column].number.value_or(-1));
 }
-double moved(const Row& row) { return row.cells[4].number.value_or(-1); }
 
 // Of the communicator that the selected row is of.
-Matrix matrix_of(const Table& table, int selected) {
+Matrix matrix_of(const Table& table, int selected, int sort) {
   Matrix matrix;
+  const auto known = [](const Row& row) { return row.cells[kBandwidth].known; };
+  if (sort == static_cast<int>(kMoved) || std::none_of(table.rows.begin(), table.rows.end(), known))
+    matrix.shows = kMoved;
   if (selected < 0) return matrix;
   matrix.communicator = table.rows[static_cast<std::size_t>(selected)].cells[2].text;
   for (const Row& row : table.rows) {
     if (row.cells[2].text != matrix.communicator) continue;
     matrix.cells[{rank_at(row, 0), rank_at(row, 1)}] = &row;
     matrix.ranks = std::max({matrix.ranks, rank_at(row, 0) + 1, rank_at(row, 1) + 1});
-    matrix.most = std::max(matrix.most, moved(row));
+    matrix.most = std::max(matrix.most, matrix.value(row));
   }
   return matrix;
 }
@@ -66,7 +72,7 @@ std::string figure_text(double value) {
 ftxui::Element heat_cell(const Matrix& matrix, int from, int to, const Unit& unit, int width,
                          bool selected) {
   const auto found = matrix.cells.find({from, to});
-  const double value = found == matrix.cells.end() ? -1 : moved(*found->second);
+  const double value = found == matrix.cells.end() ? -1 : matrix.value(*found->second);
   if (from == to || value < 0)
     return ftxui::text(fit(from == to ? "·" : "–", width, false) + " ") | ftxui::dim;
   const double share = matrix.most > 0 ? value / matrix.most : 0;
@@ -93,7 +99,8 @@ ftxui::Elements matrix_lines(const Matrix& matrix, const Row& chosen, int width)
   const Unit unit = unit_for(matrix.most);
   const int cell = std::clamp((width - 8) / matrix.ranks - 1, 2, 8);
   const std::string heading =
-      fmt::format("  {} moved between ranks of {}   ░▒▓█ up to {}", unit.name, matrix.communicator,
+      fmt::format("  {} between ranks of {}, {}   ░▒▓█ up to {}",
+                  matrix.shows == kMoved ? "moved" : "bandwidth", matrix.communicator, unit.name,
                   figure_text(matrix.most / unit.size));
   ftxui::Elements lines{ftxui::text(cut(heading, width)) | ftxui::dim};
   std::string heads = " from\\to";
@@ -116,7 +123,7 @@ ftxui::Elements matrix_lines(const Matrix& matrix, const Row& chosen, int width)
 ftxui::Elements draw_pairs(const Scene&, const Table& table, const UiState& state,
                            const TableArea& area, Hits& hits) {
   const int selected = selected_row(state, hits.keys);
-  const Matrix matrix = matrix_of(table, selected);
+  const Matrix matrix = matrix_of(table, selected, state.here().sort);
   const bool fits = matrix.ranks >= 2 && matrix.ranks <= kMostRanks &&
                     area.width >= 8 + 3 * matrix.ranks &&
                     area.height >= matrix.ranks + 3 + kLeastList;

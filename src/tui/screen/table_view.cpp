@@ -100,8 +100,7 @@ void add_notes(const Table& table, int selected, const TableArea& area, ftxui::E
   if (row == table.rows.end() || static_cast<int>(lines.size()) + 2 > area.height) return;
   lines.push_back(ftxui::text(""));
   for (const std::string& note : row->notes) {
-    for (const std::string& words :
-         wrap(note, std::min(area.width, 120) - 2 * kMargin)) {
+    for (const std::string& words : wrap(note, std::min(area.width, 120) - 2 * kMargin)) {
       if (static_cast<int>(lines.size()) < area.height)
         lines.push_back(ftxui::text("  " + words) | ftxui::dim);
     }
@@ -117,11 +116,21 @@ ftxui::Elements empty_lines(const std::string& words, const TableArea& area) {
   return lines;
 }
 
+// Nobody misses what is unknown of every row and stands far to the right.
+bool is_idle(const Table& table, int column) {
+  const auto at = static_cast<std::size_t>(column);
+  constexpr int kFar = 8;
+  return table.columns[at].rank >= kFar &&
+         std::none_of(table.rows.begin(), table.rows.end(),
+                      [at](const Row& row) { return row.cells[at].known; });
+}
+
 }  // namespace
 
 Columns choose_columns(const Table& table, int width, int sorted) {
   Columns columns;
   for (int i = 0; i < static_cast<int>(table.columns.size()); ++i) {
+    if (i != sorted && is_idle(table, i)) continue;
     columns.at.push_back(i);
     columns.widths.push_back(natural_width(table, i, i == sorted));
   }

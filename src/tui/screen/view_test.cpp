@@ -85,9 +85,16 @@ TEST_F(View, SixteenRanksAreAMatrixAndMoreAreAList) {
   scene_ = scene_for_test(16);
   expect_golden("pairs16");
   size(120, 40);
-  EXPECT_THAT(text(), HasSubstr("moved between ranks of tp"));
+  EXPECT_THAT(text(), HasSubstr("between ranks of tp"));
   scene_ = scene_for_test(17);
-  EXPECT_THAT(text(), Not(HasSubstr("moved between ranks of tp")));
+  EXPECT_THAT(text(), Not(HasSubstr("between ranks of tp")));
+}
+
+TEST_F(View, TheMapIsOfBandwidthUnlessWhatWasMovedIsSorted) {
+  state_.page = Page::pairs;
+  EXPECT_THAT(text(), HasSubstr("bandwidth between ranks of tp, GB/s   ░▒▓█ up to 24.0"));
+  state_.here().sort = 4;
+  EXPECT_THAT(text(), HasSubstr("moved between ranks of tp, GB/s   ░▒▓█ up to 24.5"));
 }
 
 TEST_F(View, NoSizeBreaksIt) {
