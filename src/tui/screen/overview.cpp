@@ -190,15 +190,28 @@ Elements preview(Table table, const UiState& state, int width, int rows) {
 // Further tables, each if a useful part of it fits.
 void add_previews(const Scene& scene, const History& history, const UiState& state, int width,
                   int room, Elements& lines) {
-  const Table tables[] = {operations_table(scene, history, state.window),
-                          ranks_table(scene, history, state.window), devices_table(scene)};
-  for (const Table& table : tables) {
-    const int most = &table == &tables[0] ? std::min(8, room / 2) : 16;
-    const int rows = std::min({most, static_cast<int>(table.rows.size()), room - 2});
-    if (rows < 1 || rows < std::min<int>(static_cast<int>(table.rows.size()), 3)) continue;
+  struct Preview {
+    Page page;
+    Table table;
+    int most;
+  };
+  const Preview previews[] = {
+      {Page::operations, operations_table(scene, history, state.window), std::min(8, room / 2)},
+      {Page::ranks, ranks_table(scene, history, state.window), 16},
+      {Page::devices, devices_table(scene), 16}};
+  for (const auto& [page, table, most] : previews) {
+    const int all = static_cast<int>(table.rows.size());
+    int rows = std::min({most, all, room - 2});
+    if (rows < all) rows = std::min(most, room - 3);  // and a line that says so
+    if (rows < std::min(all, 3) || rows < 1) continue;
     lines.push_back(text(""));
     for (auto& line : preview(table, state, width, rows)) lines.push_back(std::move(line));
     room -= rows + 2;
+    if (rows == all) continue;
+    lines.push_back(
+        text(fmt::format("  {} more on page {}", all - rows, static_cast<int>(page) + 1)) |
+        ftxui::dim);
+    --room;
   }
 }
 

@@ -80,16 +80,16 @@ ftxui::Element heat_cell(const Matrix& matrix, int from, int to, const Unit& uni
     return std::min(steps - 1, static_cast<std::size_t>(share * static_cast<double>(steps)));
   };
   const std::string pattern = kShades[shade(std::size(kShades))];
-  std::string words;
-  if (width >= 6)
-    words = pattern + fit(figure_text(value / unit.size), width - 1, false);
-  else
-    for (int i = 0; i < width; ++i) words += pattern;
   const std::size_t heat = shade(std::size(kHeat));
-  auto cell = ftxui::text(words) | ftxui::color(kHeat[heat]);
-  if (width >= 6) {
-    cell = ftxui::text(words) | ftxui::bgcolor(kHeat[heat]) |
-           ftxui::color(heat >= 4 ? ftxui::Color::Black : ftxui::Color::White);
+  const bool figures = width >= 6;
+  std::string bar;
+  for (int i = 0; i < (figures ? 1 : width); ++i) bar += pattern;
+  auto cell = ftxui::text(bar) | ftxui::color(kHeat[heat]);
+  if (figures) {
+    auto figure = ftxui::text(fit(figure_text(value / unit.size), width - 1, false)) |
+                  ftxui::bgcolor(kHeat[heat]) |
+                  ftxui::color(heat >= 4 ? ftxui::Color::Black : ftxui::Color::White);
+    cell = ftxui::hbox({cell, figure});
   }
   if (selected) cell = cell | ftxui::bold | ftxui::underlined;
   return ftxui::hbox({cell, ftxui::text(" ")});
