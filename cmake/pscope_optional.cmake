@@ -8,6 +8,19 @@ else()
   message(STATUS "peerscope: no GPU kernels (nvcc not found, or PSCOPE_CUDA_ARCHS empty): the P2P backend has the host device only")
 endif()
 
+# Drawing on terminals. `./dev deps` builds it where the system has none.
+if(DEFINED ENV{XDG_CACHE_HOME})
+  set(pscope_cache "$ENV{XDG_CACHE_HOME}/peerscope")
+else()
+  set(pscope_cache "$ENV{HOME}/.cache/peerscope")
+endif()
+find_package(ftxui 5 CONFIG QUIET HINTS "${pscope_cache}/ftxui")
+if(ftxui_FOUND)
+  message(STATUS "peerscope: full-screen view of peerscope top (FTXUI ${ftxui_VERSION})")
+else()
+  message(STATUS "peerscope: peerscope top prints text only (FTXUI not found; ./dev deps builds it)")
+endif()
+
 # pscope_kernels(<target> <file.cu>): the kernels become a part of the target, which loads them through the driver at run time.
 function(pscope_kernels target source)
   if(NOT CMAKE_CUDA_COMPILER OR NOT PSCOPE_CUDA_ARCHS)

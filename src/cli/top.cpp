@@ -1,26 +1,30 @@
-// peerscope top: a session as it goes. `--once` for scripts; the full-screen view is a later part.
-#include <csignal>
+// peerscope top: a session as it goes, on the full screen or as text.
 #include <cstdio>
 #include <ctime>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "cli/commands.hpp"
+#include "cli/progress.hpp"
 #include "cli/render.hpp"
 #include "cli/select.hpp"
 #include "cli/stop.hpp"
+#include "cli/trace_files.hpp"
 #include "session/exllama_feeder.hpp"
 #include "session/json.hpp"
 #include "session/monitor.hpp"
+#include "session/replay.hpp"
 #include "session/settings.hpp"
+#include "tui/run.hpp"
 
 namespace peerscope {
 namespace {
 
 struct TopOptions {
   std::string wanted;
-  bool once = false, json = false;
+  bool once = false, json = false, plain = false;
   double interval_s = 1.0;
 };
 
@@ -49,25 +53,9 @@ void print(const Snapshot& snapshot, const TopOptions& options) {
   std::fflush(stdout);
 }
 
-int top_main(Args& args) {
-  TopOptions options;
-  args.positional("session", options.wanted,
-                  "id or the beginning of one, or 'all' (default: the newest)");
-  args.flag("--once", options.once, "print once and end");
-  args.flag("--json", options.json, "print JSON: one object with --once, else one a line");
-  args.setting("--interval", "monitor.interval");
-  if (const auto status = args.parse()) return *status;
-  const Result<std::vector<std::string>> sessions = select_sessions(options.wanted);
-  if (!sessions) {
-    fmt::print(stderr, "peerscope top: {}\n", sessions.error().message);
-    return 2;
-  }
-  options.interval_s = static_cast<double>(args.config().duration_ns("monitor.interval")) / 1e9;
+// Text, again and again, or once.
+int print_session(const TopOptions& options, const MonitorOptions& watch_options) {
   stop_on_interrupt();
-  MonitorOptions watch_options = monitor_options(args.config());
-  watch_options.collect.sessions = *sessions;
-  watch_options.machine = machine_options(args.config());
-  watch_options.feeders = session_feeders(args.config(), *sessions);
   Monitor monitor(watch_options);
   monitor.poll();
   if (options.once) {
@@ -82,12 +70,102 @@ int top_main(Args& args) {
   return 0;
 }
 
+int show(const tui::Watch& watch) {
+  const Status shown = tui::run_screen(watch);
+  if (shown) return 0;
+  fmt::print(stderr, "peerscope top: {}\n", shown.error().message);
+  return 2;
+}
+
+int show_session(const TopOptions& options, MonitorOptions watch_options) {
+  tui::Watch watch;
+  watch.interval_ns = static_cast<std::int64_t>(options.interval_s * 1e9);
+  watch_options.publish_every_ns = watch.interval_ns;  // a snapshot that nobody sees is wasted
+  MonitorThread monitor(watch_options);
+  watch.latest = [&monitor] { return monitor.latest(); };
+  watch.reading = [&monitor] { return monitor.machine_reading(); };
+  watch.publish_every = [&monitor](std::int64_t ns) { monitor.publish_every(ns); };
+  watch.session = watch_options.collect.sessions.front();
+  if (watch_options.collect.sessions.size() > 1)
+    watch.session += fmt::format(" and {} more", watch_options.collect.sessions.size() - 1);
+  return show(watch);
+}
+
+std::optional<Snapshot> load_recording(const std::string& path, const Config& config) {
+  const auto trace = open_trace("top", path);
+  if (!trace) return std::nullopt;
+  auto snapshot = stored_snapshot(*trace);
+  if (snapshot) return snapshot;
+  Progress progress("reading " + path, trace->operations());
+  auto read =
+      replay(*trace, monitor_options(config), [&](std::uint64_t done) { progress.update(done); });
+  if (read) return std::move(*read);
+  fmt::print(stderr, "peerscope top: {}\n", read.error().message);
+  return std::nullopt;
+}
+
+int top_recording(const TopOptions& options, const Config& config, bool full_screen) {
+  auto loaded = load_recording(options.wanted, config);
+  if (!loaded) return 2;
+  const auto snapshot = std::make_shared<const Snapshot>(std::move(*loaded));
+  if (!full_screen) {
+    TopOptions once = options;
+    once.once = true;
+    print(*snapshot, once);
+    return 0;
+  }
+  tui::Watch watch;
+  watch.latest = [&snapshot] { return snapshot; };
+  watch.reading = [] { return nullptr; };
+  watch.publish_every = [](std::int64_t) {};
+  watch.session = options.wanted.substr(options.wanted.rfind('/') + 1);
+  watch.recording = true;
+  return show(watch);
+}
+
+// On a terminal, unless somebody wants text. Says why if it cannot be.
+bool wants_screen(const TopOptions& options) {
+  if (options.once || options.json || options.plain || isatty(STDOUT_FILENO) == 0) return false;
+  const Status ready = tui::screen_ready();
+  if (!ready) fmt::print(stderr, "peerscope top: {}\n", ready.error().message);
+  return static_cast<bool>(ready);
+}
+
+int top_main(Args& args) {
+  TopOptions options;
+  args.positional("session", options.wanted,
+                  "a .pscope file, or a session: its id or the beginning of one, or 'all' "
+                  "(default: the newest)");
+  args.flag("--once", options.once, "print once and end");
+  args.flag("--json", options.json, "print JSON: one object with --once, else one a line");
+  args.flag("--plain", options.plain, "print text again and again, not the full screen");
+  args.setting("--interval", "monitor.interval");
+  if (const auto status = args.parse()) return *status;
+  const Config& config = args.config();
+  options.interval_s = static_cast<double>(config.duration_ns("monitor.interval")) / 1e9;
+  if (names_a_file(options.wanted)) return top_recording(options, config, wants_screen(options));
+  const Result<std::vector<std::string>> sessions = select_sessions(options.wanted);
+  if (!sessions) {
+    fmt::print(stderr, "peerscope top: {}\n", sessions.error().message);
+    return 2;
+  }
+  MonitorOptions watch_options = monitor_options(config);
+  watch_options.collect.sessions = *sessions;
+  watch_options.machine = machine_options(config);
+  watch_options.feeders = session_feeders(config, *sessions);
+  return wants_screen(options) ? show_session(options, std::move(watch_options))
+                               : print_session(options, watch_options);
+}
+
 }  // namespace
 
-const Command kTopCommand{{"top", "watch a session as it goes",
-                           "  peerscope top                    the newest session, once a second\n"
-                           "  peerscope top --once --json      one look, for scripts\n",
-                           ""},
-                          top_main};
+const Command kTopCommand{
+    {"top", "watch a session as it goes",
+     "  peerscope top                    the newest session, on the full screen\n"
+     "  peerscope top run.pscope         a recording\n"
+     "  peerscope top --plain            text, once a second\n"
+     "  peerscope top --once --json      one look, for scripts\n",
+     ""},
+    top_main};
 
 }  // namespace peerscope

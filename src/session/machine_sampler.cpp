@@ -22,6 +22,7 @@ struct MachineSampler::State {
   nvml::MachineOptions options;
   std::int64_t interval_ns = kIntervalNs;
   Published<MachineSummary> latest{nullptr};
+  Published<MachineReading> reading{nullptr};
   std::mutex mutex;  // of what is below, and never held while the driver is asked
   std::condition_variable changed;
   bool stopping = false, done = false;
@@ -52,9 +53,10 @@ struct MachineSampler::State {
     MachineTally tally;
     MachineChanges compared;
     for (bool last = false;; last = wait()) {
-      const MachineReading reading = (*machine)->read();
-      tally.add(reading);
-      note(compared.add(reading));
+      auto now = std::make_shared<const MachineReading>((*machine)->read());
+      tally.add(*now);
+      note(compared.add(*now));
+      reading.store(std::move(now));
       latest.store(std::make_shared<const MachineSummary>(tally.summary()));
       if (last) return;
     }
@@ -80,6 +82,10 @@ MachineSampler::~MachineSampler() { stop(); }
 
 std::shared_ptr<const MachineSummary> MachineSampler::latest() const {
   return state_->latest.load();
+}
+
+std::shared_ptr<const MachineReading> MachineSampler::reading() const {
+  return state_->reading.load();
 }
 
 std::vector<DebugEvent> MachineSampler::take_changes() {

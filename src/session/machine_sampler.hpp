@@ -26,6 +26,8 @@ class MachineSampler {
 
   // Null until the first reading. Any thread.
   [[nodiscard]] std::shared_ptr<const MachineSummary> latest() const;
+  // The last reading itself. Null until the first. Any thread.
+  [[nodiscard]] std::shared_ptr<const MachineReading> reading() const;
   // What changed between two readings since this was last asked: links, PCIe, paths, devices. Any
   // thread. At most kMostChanges wait to be asked for; what is more is dropped.
   [[nodiscard]] std::vector<DebugEvent> take_changes();

@@ -47,6 +47,8 @@ TEST(MachineSampler, AddsReadingsUpAndTakesALastOne) {
   const auto summary = sampler.latest();
   EXPECT_GT(summary->readings, before);
   EXPECT_EQ(summary->missing, "");
+  ASSERT_NE(sampler.reading(), nullptr);
+  EXPECT_EQ(sampler.reading()->devices.size(), summary->devices.size());
   ASSERT_EQ(summary->devices.size(), 2u);
   EXPECT_EQ(summary->devices[1].nvlink_source, RateSource::counters);
   EXPECT_GT(*summary->devices[1].nvlink_tx.mean_bytes_per_s(), 0.0);

@@ -318,13 +318,13 @@ MonitorThread::MonitorThread(const MonitorOptions& options)
 MonitorThread::~MonitorThread() { stop(); }
 
 void MonitorThread::run() {
-  std::int64_t next_ns = 0;
+  std::int64_t last_ns = INT64_MIN / 2;
   while (!stopping_.load(std::memory_order_acquire)) {
     monitor_.poll();
     const std::int64_t now_ns = monotonic_ns();
-    if (now_ns >= next_ns) {
+    if (now_ns - last_ns >= publish_every_ns_.load(std::memory_order_relaxed)) {
       latest_.store(monitor_.snapshot());  // publishes an immutable snapshot
-      next_ns = now_ns + publish_every_ns_;
+      last_ns = now_ns;
     }
     std::this_thread::sleep_for(std::chrono::nanoseconds(monitor_.next_poll_ns()));
   }

@@ -53,6 +53,10 @@ class Monitor final : private Sink {
   [[nodiscard]] std::shared_ptr<const Snapshot> snapshot();
 
   [[nodiscard]] Collector& collector() { return collector_; }
+  // The GPUs at the last look at them; null: nobody looked. Any thread.
+  [[nodiscard]] std::shared_ptr<const MachineReading> machine_reading() const {
+    return machine_ ? machine_->reading() : nullptr;
+  }
   [[nodiscard]] std::size_t memory_bytes() const {
     return aggregator_.memory_bytes() + collector_.joiner().memory_bytes();
   }
@@ -98,6 +102,11 @@ class MonitorThread {
   MonitorThread& operator=(const MonitorThread&) = delete;
 
   [[nodiscard]] std::shared_ptr<const Snapshot> latest() const { return latest_.load(); }
+  [[nodiscard]] std::shared_ptr<const MachineReading> machine_reading() const {
+    return monitor_.machine_reading();
+  }
+  // From the next one on. Any thread.
+  void publish_every(std::int64_t ns) { publish_every_ns_.store(ns, std::memory_order_relaxed); }
   // Reads the rest, ends the thread and returns the last word.
   std::shared_ptr<const Snapshot> stop();
 
@@ -105,7 +114,7 @@ class MonitorThread {
   void run();
 
   Monitor monitor_;
-  std::int64_t publish_every_ns_;
+  std::atomic<std::int64_t> publish_every_ns_;  // relaxed: publishes nothing else
   Published<Snapshot> latest_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;

@@ -131,6 +131,20 @@ TEST_F(MonitorTest, AThreadPublishesSnapshotsThatOthersTakeWithoutWaiting) {
   EXPECT_EQ(empty->aggregates->totals.operations, 0u) << "a snapshot does not change";
 }
 
+TEST_F(MonitorTest, AThreadPublishesAsOftenAsItIsToldTo) {
+  options_.publish_every_ns = 3'600'000'000'000;
+  MonitorThread monitor(options_);
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  const auto only = monitor.latest();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(monitor.latest(), only) << "an hour has not passed";
+  monitor.publish_every(5'000'000);
+  for (int i = 0; i < 400 && monitor.latest() == only; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_NE(monitor.latest(), only);
+  EXPECT_EQ(monitor.machine_reading(), nullptr) << "nobody reads the GPUs here";
+}
+
 TEST_F(MonitorTest, UnknownFiguresAreNullInJsonAndNeverZero) {
   Monitor monitor(options_);
   collectives(3);
