@@ -19,7 +19,9 @@ for (const theme of themes?.split(",") ?? ["dark", "light"]) {
     if (token) await context.request.post(new URL("/api/v1/login", base).href, { data: { token } });
     for (const address of pages?.split(",") ?? kPages) {
       await page.goto(`${base}#/${address}`);
-      await page.waitForTimeout(1500);
+      await page.waitForSelector("main h1", { state: "attached" });
+      await page.waitForFunction(() => !document.querySelector("main [role=status]"), null, { timeout: 15_000 }).catch(() => {});
+      await page.waitForTimeout(1200);
       await page.screenshot({ path: join(folder, `${address.replace(/[?&=/@]+/g, "-")}-${theme}-${width}.png`) });
     }
     await context.close();
