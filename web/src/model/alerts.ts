@@ -1,7 +1,7 @@
 // Alerts, silences and rules, in words.
 import type { Alert, Matcher, Rule, Silence } from "../api/types";
 import { severity_rank } from "./severity";
-import { bandwidth_text, digits, duration_text, share_text, text_of } from "./units";
+import { bandwidth_text, digits, duration_text, rate_text, share_text, size_text, text_of } from "./units";
 
 export function alert_order(a: Alert, b: Alert): number {
   const state = (x: Alert): number => (x.state === "firing" ? 0 : x.state === "pending" ? 1 : 2);
@@ -17,6 +17,8 @@ export function amount_text(value: number | null, unit: string): string {
   if (unit === "s") return duration_text(value * 1e9);
   if (unit === "GB/s") return bandwidth_text(value);
   if (unit === "share" || unit === "fraction") return share_text(value);
+  if (unit === "bytes") return size_text(value);
+  if (unit === "bytes/s") return rate_text(value);
   return text_of({ value: digits(value), unit });
 }
 export function against_text(alert: Alert): string {
@@ -42,9 +44,9 @@ export function parse_matchers(text: string): Matcher[] | null {
   const parts = text.split(",").map((p) => p.trim()).filter(Boolean);
   const out: Matcher[] = [];
   for (const part of parts) {
-    const match = /^([A-Za-z_][\w.-]*)\s*(=~|!~|!=|=)\s*"?([^"]*?)"?$/.exec(part);
+    const match = /^([A-Za-z_][\w.-]*)\s*(=~|!~|!=|=|~)\s*"?([^"]*?)"?$/.exec(part);
     if (!match) return null;
-    out.push({ name: match[1]!, op: match[2] as Matcher["op"], value: match[3]! });
+    out.push({ name: match[1]!, op: (match[2] === "~" ? "=~" : match[2]) as Matcher["op"], value: match[3]! });
   }
   return out.length > 0 ? out : null;
 }
@@ -54,12 +56,17 @@ export function rule_order(a: Rule, b: Rule): number {
   return state(a) - state(b) || a.name.localeCompare(b.name);
 }
 
-// A receiver as the server tells it: only what is there is shown.
-export type Delivery = { receiver: string; ok: boolean | null; facts: string };
+// A receiver as the server tells it: {receiver, target, delivered, failed, ..., last: [{ok, at, detail}]}; only what is
+// there is shown.
+export type Delivery = { receiver: string; ok: boolean | null; facts: string; trouble: string };
+type Outcome = { ok?: boolean; at?: string; detail?: string | null };
+
 export function delivery_of(raw: Record<string, unknown>): Delivery {
-  const name = String(raw.receiver ?? raw.name ?? raw.kind ?? "receiver");
-  const error = raw.error ?? raw.last_error;
-  const ok = typeof raw.ok === "boolean" ? raw.ok : typeof error === "string" && error !== "" ? false : null;
-  const facts = Object.entries(raw).filter(([k, v]) => !["receiver", "name", "ok"].includes(k) && v !== null && v !== "" && typeof v !== "object").map(([k, v]) => `${k.replaceAll("_", " ")} ${String(v)}`);
-  return { receiver: name, ok, facts: facts.join(" · ") };
+  const outcomes = Array.isArray(raw.last) ? (raw.last as Outcome[]) : [];
+  const latest = [...outcomes].sort((a, b) => String(b.at ?? "").localeCompare(String(a.at ?? "")))[0];
+  const facts = ["target", "delivered", "failed", "retried", "dropped", "waiting"].filter((k) => raw[k] !== undefined && raw[k] !== null && raw[k] !== "" && raw[k] !== 0);
+  return {
+    receiver: String(raw.receiver ?? raw.name ?? "receiver"), ok: typeof latest?.ok === "boolean" ? latest.ok : null,
+    facts: facts.map((k) => (k === "target" ? String(raw[k]) : `${String(raw[k])} ${k}`)).join(" · "), trouble: latest && latest.ok === false ? (latest.detail ?? "the last delivery failed") : "",
+  };
 }
