@@ -77,7 +77,13 @@ export function lane_name(lane: Lane): string {
   return lane.stream > 0 ? `thread ${lane.thread} · stream ${lane.stream}` : `thread ${lane.thread}`;
 }
 
-export function rows_of(table: LaneTable, open: Set<string>): RowLayout {
+// Few ranks get high rows, many get low ones that still can be read.
+export function rank_height(ranks: number, room: number): number {
+  return Math.round(Math.min(56, Math.max(kRankHeight, room / Math.max(1, ranks))));
+}
+
+export function rows_of(table: LaneTable, open: Set<string>, room = 0): RowLayout {
+  const high = rank_height(new Set(table.lanes.map((l) => l.rank)).size, room);
   const rows: Row[] = [];
   const row_of_lane = table.lanes.map(() => -1);
   let y = 0;
@@ -91,7 +97,7 @@ export function rows_of(table: LaneTable, open: Set<string>): RowLayout {
     const label = first.rank === null ? "no rank" : `rank ${first.rank}`;
     const detail = lanes.length > 1 ? `${lanes.length} lanes` : first.pid === null ? "" : `pid ${first.pid}`;
     const kind = lanes.length === 1 ? "single" : open.has(key) ? "open" : "folded";
-    const height = kind === "open" ? kHeadHeight : kRankHeight;
+    const height = kind === "open" ? kHeadHeight : high;
     add({ key, rank: first.rank, label, detail, lanes, height, kind });
     if (kind !== "open") continue;
     for (const lane of lanes) {

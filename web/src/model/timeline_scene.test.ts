@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { kind_index, kKindColours } from "./timeline_kinds";
-import { lane_ids, lane_table, row_at, rows_of, type Lane } from "./timeline_lanes";
+import { lane_ids, lane_table, rank_height, row_at, rows_of, type Lane } from "./timeline_lanes";
 import { open_bars } from "./timeline_live";
 import { bands_of, content_of, first_after, is_exact, op_at, scene_of, type Answer, type Content } from "./timeline_scene";
 import type { Piece } from "./timeline_tiles";
@@ -39,6 +39,12 @@ describe("lanes", () => {
     expect(row_at(open, open.rows[3]!.y + 1)).toBe(3);
     expect(row_at(open, open.height + 1)).toBe(-1);
   });
+});
+
+test("few ranks have high rows, many have rows that can still be read", () => {
+  expect(rank_height(2, 400)).toBe(56);
+  expect(rank_height(10, 400)).toBe(40);
+  expect(rank_height(500, 400)).toBe(28);
 });
 
 describe("the scene", () => {
