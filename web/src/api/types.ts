@@ -1,0 +1,48 @@
+// Short names for the contract's values.
+import type { components, paths } from "./schema";
+
+type Schemas = components["schemas"];
+export type Health = Schemas["Health"];
+export type Session = Schemas["Session"];
+export type Overview = Schemas["Overview"];
+export type Point = Schemas["Point"];
+export type Finding = Schemas["Finding"];
+export type Subject = Schemas["Subject"];
+export type Distribution = Schemas["Distribution"];
+export type OperationRow = Schemas["OperationRow"];
+export type RankRow = Schemas["RankRow"];
+export type PairRow = Schemas["PairRow"];
+export type CommunicatorRow = Schemas["CommunicatorRow"];
+export type Device = Schemas["Device"];
+export type Link = Schemas["Link"];
+export type Node = Schemas["Node"];
+export type Topology = Schemas["Topology"];
+export type Operation = Schemas["Operation"];
+export type Collective = Schemas["Collective"];
+export type CollectiveTrace = Schemas["CollectiveTrace"];
+export type AggregateTable = Schemas["AggregateTable"];
+export type AggregateRow = Schemas["AggregateRow"];
+export type AggregatePoint = Schemas["AggregatePoint"];
+export type PercentileTable = Schemas["PercentileTable"];
+export type HeatMap = Schemas["HeatMap"];
+export type Timeline = Schemas["Timeline"];
+export type Event = Schemas["Event"];
+export type ErrorTable = Schemas["ErrorTable"];
+export type InFlight = Schemas["InFlight"];
+export type Alert = Schemas["Alert"];
+export type AlertState = Schemas["AlertState"];
+export type Silence = Schemas["Silence"];
+export type Matcher = Schemas["Matcher"];
+export type Rule = Schemas["Rule"];
+export type ProfileSession = Schemas["ProfileSession"];
+export type Benchmark = Schemas["Benchmark"];
+export type Setting = Schemas["Setting"];
+export type Format = Schemas["Format"];
+
+export type Items<T> = { items: T[] };
+export type Page<T> = { items: T[]; next: string | null };
+export type DeviceTable = { items: Device[]; missing: string | null };
+export type Window = "1s" | "10s" | "1m" | "all";
+export type Severity = "ok" | "info" | "warning" | "critical" | "unknown" | "trace" | "debug" | "error";
+export type Path = keyof paths;
+export type Query = Record<string, string | number | boolean | null | undefined>;
