@@ -79,7 +79,7 @@ export function lane_name(lane: Lane): string {
 
 // Few ranks get high rows, many get low ones that still can be read.
 export function rank_height(ranks: number, room: number): number {
-  return Math.round(Math.min(56, Math.max(kRankHeight, room / Math.max(1, ranks))));
+  return Math.round(Math.min(64, Math.max(kRankHeight, room / Math.max(1, ranks))));
 }
 
 export function rows_of(table: LaneTable, open: Set<string>, room = 0): RowLayout {

@@ -42,7 +42,7 @@ describe("lanes", () => {
 });
 
 test("few ranks have high rows, many have rows that can still be read", () => {
-  expect(rank_height(2, 400)).toBe(56);
+  expect(rank_height(2, 400)).toBe(64);
   expect(rank_height(10, 400)).toBe(40);
   expect(rank_height(500, 400)).toBe(28);
 });

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { format_view, in_view, parse_view, view_of, view_text } from "./timeline_table";
+import type { Session } from "../api/types";
+import { next_query } from "./timeline_step";
+import { format_view, in_view, parse_view, run_of, view_of, view_text } from "./timeline_table";
 
 test("the view survives the address", () => {
   expect(parse_view(format_view({ from: 12.3, to: 4000.1 }))).toEqual({ from: 12, to: 4001 });
@@ -19,4 +21,16 @@ test("the server is never asked for time before the start", () => {
 });
 test("says how much time is shown, and from when", () => {
   expect(view_text({ from: 1e9, to: 1.5e9 })).toBe("500\u00a0ms from 1 s");
+});
+test("a run without operations is none; a live one goes on to now", () => {
+  const session = { first_ns: 100, last_ns: 5000 } as Session;
+  expect(run_of({ ...session, first_ns: null }, 9000)).toBeNull();
+  expect(run_of(session, null)).toEqual({ from: 100, to: 5000 });
+  expect(run_of(session, 9000)).toEqual({ from: 100, to: 9000 });
+});
+test("the next collective comes after the chosen one; without one, the first in view", () => {
+  const chosen = { communicator: "c0", operation: "all_reduce", sequence: 4, near: 500 };
+  expect(next_query(chosen, 1, null, {})).toMatchObject({ communicator: "c0", from: 501, order: "oldest", limit: 1 });
+  expect(next_query(chosen, -1, null, {})).toMatchObject({ to: 500, order: "newest" });
+  expect(next_query(null, 1, { from: 10.5, to: 20 }, { operation: "gather" })).toMatchObject({ from: 10, operation: "gather" });
 });

@@ -1,6 +1,6 @@
 // The page's words and addresses around the lanes: what is in view, as text and as query.
 
-import type { Operation } from "../api/types";
+import type { Operation, Query, Session } from "../api/types";
 import { exact_seconds, span_ns, type Span } from "./timeline_view";
 import { count_text, duration_text } from "./units";
 import type { CollectiveKey, Range } from "./url";
@@ -42,4 +42,17 @@ export function key_of(op: Operation): CollectiveKey | null {
 export function shown_text(exact: boolean, operations: number): string {
   if (exact) return `${count_text(operations)} operations, one by one`;
   return "too many to draw one by one: bars show how busy each moment is; zoom in for operations";
+}
+
+// The lanes have a time of their own: only what else is selected filters them.
+export function without_times(query: Query): Query {
+  const { from: _from, to: _to, ...rest } = query;
+  return rest;
+}
+
+// null: nothing has been recorded. The last operation of a file began at last_ns: leave room for it to end.
+export function run_of(session: Session, now: number | null): Span | null {
+  if (session.first_ns === null) return null;
+  const last = Math.max(session.last_ns ?? session.first_ns, now ?? 0);
+  return { from: session.first_ns, to: Math.max(last, session.first_ns + 1000) };
 }
