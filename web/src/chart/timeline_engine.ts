@@ -35,6 +35,7 @@ export type Engine = {
   shown: string; // the names of the pieces
   scene: Scene;
   density: Density | null;
+  kinds: Set<number>; // that have been seen
   bars: OpenBar[];
   chosen: string | null;
   selected: Span | null;
@@ -54,12 +55,13 @@ export type Events = {
   laid_out: (layout: RowLayout) => void;
   loaded: (state: Loaded) => void;
 };
-export type Loaded = { waiting: boolean; empty: boolean; exact: boolean; error: unknown; indexed: number };
+export type Loaded = { waiting: boolean; empty: boolean; exact: boolean; error: unknown; indexed: number; kinds: number[] };
 
 const kBudget = 400_000;
 const kBinsPerTile = 512;
 const kOpsPerTile = 2000;
 const kAgainMs = 1000; // for a tile that is still being written
+const kWholeAgainMs = 5000; // for the strip
 const kSettleNs = 2e9;
 const kStripColumns = 600;
 const kEmptyScene: Scene = { ops: [], bands: [], bins: [], longest: 0 };
@@ -75,13 +77,13 @@ export function start_engine(parts: Parts): Engine {
   const e: Engine = {
     ...rest, goal: parts.view, live: false, now: null, table, layout: rows_of(table, new Set()), open: new Set(),
     cache: tile_cache<Content>(kBudget), loader: undefined as unknown as Loader<Answer>, pieces: [], shown: "", scene: kEmptyScene,
-    density: null, bars: [], chosen: null, selected: null, hovered: null, pointer: null, scroll: 0, room: 0, frame: 0, clock_ms: 0,
+    density: null, kinds: new Set(), bars: [], chosen: null, selected: null, hovered: null, pointer: null, scroll: 0, room: 0, frame: 0, clock_ms: 0,
   };
   const fetch = (a: TileAddress, signal: AbortSignal): Promise<Answer> => {
     const { from, to } = tile_range(a);
     return ask({ from: Math.floor(from), to: Math.ceil(to), bins: kBinsPerTile, max_operations: kOpsPerTile }, signal);
   };
-  e.loader = loader(fetch, (a, answer) => arrived(e, a, answer), (_, error) => report(e, error));
+  e.loader = loader(fetch, (a, answer, took_ms) => arrived(e, a, answer, took_ms), (_, error) => report(e, error));
   return e;
 }
 
@@ -102,14 +104,16 @@ export function forget(e: Engine): void {
   refresh(e);
 }
 
-function arrived(e: Engine, a: TileAddress, answer: Answer): void {
+function arrived(e: Engine, a: TileAddress, answer: Answer, took_ms: number): void {
   const lanes = e.table.lanes.length;
   const content = content_of(answer, e.table);
   const settled = answer.indexed_share >= 1 && (!e.live || tile_range(a).to < (e.now ?? 0) - kSettleNs);
   const tile: Tile<Content> = {
-    ...a, content, exact: is_exact(content), settled, fetched_ms: performance.now(), weight: weight_of(content),
+    ...a, content, exact: is_exact(content), settled, fetched_ms: performance.now(), took_ms, weight: weight_of(content),
   };
   put_tile(e.cache, tile, root_tiles(e));
+  for (const op of content.ops) e.kinds.add(op.kind);
+  for (const kind of content.bin_kind) e.kinds.add(kind);
   if (e.table.lanes.length !== lanes) lay_out(e);
   refresh(e, true);
   report(e, null, answer.indexed_share);
@@ -145,9 +149,11 @@ export function refresh(e: Engine, force = false): void {
   }
   const roots = root_tiles(e);
   const known = (a: TileAddress): boolean => e.cache.tiles.has(tile_key(a));
-  const old = e.live ? stale([...pieces, ...roots.flatMap((a) => piece_of(e, a))], performance.now(), kAgainMs) : [];
+  const now_ms = performance.now();
+  const whole = roots.flatMap((a) => piece_of(e, a));
+  const old = e.live ? [...stale(pieces, now_ms, kAgainMs), ...stale(whole, now_ms, kWholeAgainMs)] : [];
   const soon = missing.length === 0 ? neighbours(e.view, level, e.run).filter((a) => !known(a) && !covered(e, a)) : [];
-  want(e.loader, [...roots.filter((a) => !known(a)), ...missing, ...old, ...soon]);
+  want(e.loader, [...missing, ...roots.filter((a) => !known(a)), ...old, ...soon]);
   invalidate(e);
 }
 
@@ -168,7 +174,7 @@ function covered(e: Engine, a: TileAddress): boolean {
 function report(e: Engine, error: unknown, indexed = 1): void {
   const exact = e.pieces.length > 0 && e.pieces.every((p) => p.tile.exact);
   const empty = e.cache.tiles.size > 0 && e.scene.ops.length === 0 && e.scene.bins.length === 0;
-  e.events.loaded({ waiting: e.pieces.length === 0, empty, exact, error, indexed });
+  e.events.loaded({ waiting: e.pieces.length === 0, empty, exact, error, indexed, kinds: [...e.kinds] });
   e.density = root_density(e);
 }
 

@@ -4,7 +4,7 @@ import { tile_key, type TileAddress } from "./timeline_tiles";
 
 export interface Loader<T> {
   fetch: (a: TileAddress, signal: AbortSignal) => Promise<T>;
-  arrived: (a: TileAddress, content: T) => void;
+  arrived: (a: TileAddress, content: T, took_ms: number) => void;
   failed: (a: TileAddress, error: unknown) => void;
   most: number;
   wanted: TileAddress[];
@@ -58,12 +58,13 @@ async function load<T>(l: Loader<T>, a: TileAddress): Promise<void> {
   const key = tile_key(a);
   const controller = new AbortController();
   l.running.set(key, controller);
+  const begin = l.now();
   try {
     const content = await l.fetch(a, controller.signal);
     if (controller.signal.aborted) return;
     l.running.delete(key);
     l.refused.delete(key);
-    l.arrived(a, content);
+    l.arrived(a, content, l.now() - begin);
   } catch (error) {
     if (controller.signal.aborted) return;
     l.running.delete(key);

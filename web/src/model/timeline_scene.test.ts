@@ -18,7 +18,7 @@ function answer(ops: [lane: number, begin: number, duration: number | null, sequ
   };
 }
 const piece = (content: Content, from: number, to: number): Piece<Content> => ({
-  from, to, tile: { level: 10, index: 0, content, exact: true, settled: true, fetched_ms: 0, weight: 1 },
+  from, to, tile: { level: 10, index: 0, content, exact: true, settled: true, fetched_ms: 0, took_ms: 0, weight: 1 },
 });
 
 describe("lanes", () => {

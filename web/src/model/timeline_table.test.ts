@@ -21,6 +21,7 @@ test("the server is never asked for time before the start", () => {
 });
 test("says how much time is shown, and from when", () => {
   expect(view_text({ from: 1e9, to: 1.5e9 })).toBe("500\u00a0ms from 1 s");
+  expect(view_text({ from: 273_899_023_925, to: 284_000_000_000 })).toBe("10.1\u00a0s from 273.900 s");
 });
 test("a run without operations is none; a live one goes on to now", () => {
   const session = { first_ns: 100, last_ns: 5000 } as Session;

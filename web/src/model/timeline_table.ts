@@ -31,7 +31,8 @@ export function in_view(view: Span): { from: number; to: number } {
 }
 
 export function view_text(view: Span): string {
-  return `${duration_text(span_ns(view))} from ${exact_seconds(Math.max(0, Math.floor(view.from)))}`;
+  const digit = 10 ** Math.max(0, Math.floor(Math.log10(span_ns(view) / 1000)));
+  return `${duration_text(span_ns(view))} from ${exact_seconds(Math.max(0, Math.round(view.from / digit) * digit))}`;
 }
 
 export function key_of(op: Operation): CollectiveKey | null {
@@ -41,7 +42,7 @@ export function key_of(op: Operation): CollectiveKey | null {
 
 export function shown_text(exact: boolean, operations: number): string {
   if (exact) return `${count_text(operations)} operations, one by one`;
-  return "too many to draw one by one: bars show how busy each moment is; zoom in for operations";
+  return "too many to draw one by one: height shows how busy each moment is (square root); zoom in for operations";
 }
 
 // The lanes have a time of their own: only what else is selected filters them.

@@ -5,7 +5,7 @@ import {
 
 const run = { from: 0, to: 2 ** 30 };
 const tile = (level: number, index: number, exact = false, weight = 1): Tile<string> => ({
-  level, index, content: `${level}/${index}`, exact, settled: true, fetched_ms: 0, weight,
+  level, index, content: `${level}/${index}`, exact, settled: true, fetched_ms: 0, took_ms: 0, weight,
 });
 const with_tiles = (...tiles: Tile<string>[]): TileCache<string> => {
   const cache = tile_cache<string>(1000);
@@ -79,6 +79,9 @@ describe("the cache", () => {
     const pieces = [{ tile: open, from: 0, to: 1 }, { tile: tile(10, 2), from: 1, to: 2 }];
     expect(stale(pieces, 1500, 1000)).toHaveLength(0);
     expect(stale(pieces, 2000, 1000).map((a) => a.index)).toEqual([1]);
+    const slow = [{ tile: { ...open, took_ms: 800 }, from: 0, to: 1 }];
+    expect(stale(slow, 4000, 1000)).toHaveLength(0);
+    expect(stale(slow, 5000, 1000)).toHaveLength(1);
   });
 });
 

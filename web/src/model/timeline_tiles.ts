@@ -13,6 +13,7 @@ export interface Tile<T> extends TileAddress {
   exact: boolean;
   settled: boolean; // no more operations will come into it
   fetched_ms: number;
+  took_ms: number; // to fetch it
   weight: number;
 }
 
@@ -168,7 +169,10 @@ export function neighbours(view: Span, level: number, run: Span): TileAddress[] 
   return around;
 }
 
+const kShare = 5; // of the time at most a fifth goes into asking for the same tile again
+
 // Tiles that more operations may have come into, and that were asked for too long ago.
 export function stale<T>(pieces: Piece<T>[], now_ms: number, after_ms: number): TileAddress[] {
-  return pieces.filter((p) => !p.tile.settled && now_ms - p.tile.fetched_ms >= after_ms).map((p) => p.tile);
+  const due = (t: Tile<T>): boolean => now_ms - t.fetched_ms >= Math.max(after_ms, kShare * t.took_ms);
+  return pieces.filter((p) => !p.tile.settled && due(p.tile)).map((p) => p.tile);
 }

@@ -54,3 +54,8 @@ export function space_of(topology: Topology): { nodes: SpaceNode[]; links: Space
     .map((link) => ({ source: link.from, target: link.to, link }));
   return { nodes, links };
 }
+
+// Changes when the picture has to: another node, another health; not with each figure.
+export function space_key(topology: Topology): string {
+  return JSON.stringify([topology.nodes.map((n) => [n.id, n.health]), topology.links.map((l) => [l.id, l.health, Math.round((l.utilisation ?? 0) * 4)])]);
+}
