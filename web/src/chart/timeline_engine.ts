@@ -174,7 +174,7 @@ function covered(e: Engine, a: TileAddress): boolean {
 function report(e: Engine, error: unknown, indexed = 1): void {
   const exact = e.pieces.length > 0 && e.pieces.every((p) => p.tile.exact);
   const empty = e.cache.tiles.size > 0 && e.scene.ops.length === 0 && e.scene.bins.length === 0;
-  e.events.loaded({ waiting: e.pieces.length === 0, empty, exact, error, indexed, kinds: [...e.kinds] });
+  e.events.loaded({ waiting: e.pieces.length === 0 && e.loader.running.size > 0, empty, exact, error, indexed, kinds: [...e.kinds] });
   e.density = root_density(e);
 }
 

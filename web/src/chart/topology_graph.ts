@@ -3,7 +3,7 @@
 import cytoscape, { type Core, type EdgeSingular, type ElementDefinition, type EventObject, type NodeSingular, type StylesheetJson } from "cytoscape";
 import type { Drawing, Placed, Wire } from "../model/topology_layout";
 import type { Path } from "../model/topology_path";
-import { kHealthMark, type Ink } from "../model/topology_svg";
+import { blend, kHealthMark, type Ink } from "../model/topology_svg";
 import type { Health } from "../model/topology_tree";
 
 export type GraphInk = Ink & { accent: string; font: string };
@@ -21,7 +21,7 @@ export function read_graph_ink(): GraphInk {
   };
   return {
     surface: token("--surface"), line: token("--line"), text: token("--text"), quiet: token("--text-3"),
-    track: token("--line"), health, accent: token("--accent"), font: token("--font") || "sans-serif",
+    track: blend(token("--surface"), token("--text-3"), 0.32), health, accent: token("--accent"), font: token("--font") || "sans-serif",
   };
 }
 
@@ -72,9 +72,9 @@ export function start_graph(container: HTMLElement, on: GraphEvents): Graph {
 // Never larger than life: two boxes do not fill a wall.
 export function fit(core: Core): void {
   if (core.elements().empty()) return;
-  core.fit(undefined, 24);
-  if (core.zoom() > 1.25) {
-    core.zoom(1.25);
+  core.fit(undefined, 16);
+  if (core.zoom() > 1.4) {
+    core.zoom(1.4);
     core.center();
   }
 }

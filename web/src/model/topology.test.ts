@@ -3,7 +3,7 @@ import type { Link, Node, Topology } from "../api/types";
 import { drawing_of, type Placed } from "./topology_layout";
 import { path_of } from "./topology_path";
 import { space_of } from "./topology_space";
-import { escape_xml, svg_of, type Ink } from "./topology_svg";
+import { blend, escape_xml, svg_of, type Ink } from "./topology_svg";
 import { machine_of, rank_list } from "./topology_tree";
 
 const node = (id: string, kind: Node["kind"], parent: string | null, n: number | null = null): Node => ({
@@ -50,6 +50,12 @@ describe("the tree", () => {
     expect(closed.cables[0]).toMatchObject({ count: 2, capacity_gbs: 100, used_gbs: 30, utilisation: 0.3 });
     expect(machine_of(topology(nodes, links), new Set(["h0"])).roots[0]!.children).toHaveLength(8);
   });
+  test("shows a switch among what hangs on it where its links are known, else round it", () => {
+    const nodes = [node("s", "socket", null), node("sw", "switch", "s"), node("g0", "device", "sw", 0), node("g1", "device", "sw", 1)];
+    const wired = machine_of(topology(nodes, [link("sw", "g0"), link("sw", "g1")]), new Set());
+    expect(wired.roots[0]!.children.map((b) => b.id)).toEqual(["sw", "g0", "g1"]);
+    expect(machine_of(topology(nodes), new Set()).roots[0]!.children.map((b) => b.id)).toEqual(["sw"]);
+  });
   test("names ranks by their runs", () => {
     expect(rank_list([3, 0, 1, 2, 6, 8, 9])).toBe("0–3, 6, 8, 9");
   });
@@ -73,6 +79,17 @@ describe("the layout", () => {
       expect(Math.abs(p.x - parent.x) + p.width / 2).toBeLessThanOrEqual(parent.width / 2 + 1);
       expect(Math.abs(p.y - parent.y) + p.height / 2).toBeLessThanOrEqual(parent.height / 2 + 1);
     }
+  });
+  test("keeps rings of any size apart", () => {
+    for (let n = 2; n <= 24; ++n) {
+      const leaves = drawing_of(machine_of(topology(host("h", n), mesh("h", n)), new Set())).placed.filter((p) => p.leaf);
+      leaves.forEach((a, i) => leaves.slice(i + 1).forEach((b) => expect(overlap(a, b), `${n}: ${a.box.id} ${b.box.id}`).toBe(false)));
+    }
+  });
+  test("leads a wire round what lies between", () => {
+    const t = topology(["s0", "s1"].flatMap((s, i) => [node(s, "socket", null), node(`${s}a`, "device", s, 2 * i), node(`${s}b`, "device", s, 2 * i + 1)]),
+      [link("s0a", "s0b"), link("s0a", "s1b"), link("s0b", "s1a")]);
+    expect(drawing_of(machine_of(t, new Set())).wires.map((w) => w.bend !== 0)).toEqual([false, true, false]);
   });
   test("draws capacity as width and use as its part; what is not known is thin and empty", () => {
     const t = topology([node("r0", "rank", null, 0), node("r1", "rank", null, 1), node("r2", "rank", null, 2)],
@@ -122,4 +139,9 @@ test("names in the picture are text, never markup", () => {
   const svg = svg_of(drawing_of(machine_of(topology([evil]), new Set())), ink);
   expect(svg).not.toContain("<script");
   expect(svg).toContain(escape_xml(evil.label));
+});
+
+test("colours blend, short ones too", () => {
+  expect(blend("#fff", "#000000", 0.2)).toBe("#cccccc");
+  expect(blend("white", "#112233", 0.5)).toBe("#112233");
 });

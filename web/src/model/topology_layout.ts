@@ -24,10 +24,10 @@ export type Drawing = { placed: Placed[]; wires: Wire[]; width: number; height: 
 type Size = { width: number; height: number };
 type Part = Size & { box: Box; at: { x: number; y: number }; parts: Part[] };
 
-export const kLeaf: Size = { width: 132, height: 52 };
-const kPad = 28;
-const kHead = 28; // room for the label of a box that holds others
-const kGap = 56;
+export const kLeaf: Size = { width: 116, height: 48 };
+const kPad = 20;
+const kHead = 24; // room for the label of a box that holds others
+const kGap = 44;
 const kWidest = 12;
 
 // Of each pair of boxes that some cable joins, lifted to the children of one parent.
@@ -38,7 +38,7 @@ export function drawing_of(machine: Machine): Drawing {
   const top = arrange(machine.roots.map((b) => measure(b, joined)), joined);
   const placed: Placed[] = [];
   for (const part of top.parts) place(part, 0, 0, null, placed);
-  return { placed, wires: wires_of(machine.cables), width: top.width, height: top.height };
+  return { placed, wires: around(wires_of(machine.cables), placed, top.height), width: top.width, height: top.height };
 }
 
 function measure(box: Box, joined: Joined): Part {
@@ -75,16 +75,17 @@ function arrange(parts: Part[], joined: Joined): Size & { parts: Part[] } {
 }
 
 function ring(parts: Part[], hub: Part | null): Size & { parts: Part[] } {
-  const widest = Math.max(...parts.map((p) => p.width));
-  const highest = Math.max(...parts.map((p) => p.height));
+  const widest = Math.max(...parts.map((p) => p.width), hub?.width ?? 0);
+  const highest = Math.max(...parts.map((p) => p.height), hub?.height ?? 0);
   const n = parts.length;
-  const turn = n === 4 ? Math.PI / 4 : 0;
-  const around = n / (2 * Math.PI);
-  const least = hub ? 1.2 : 0.9;
-  const rx = Math.max((widest + kGap) * least, around * (widest + kGap / 2));
-  const ry = Math.max((highest + kGap) * least * 1.15, around * (highest + kGap) * 1.2);
+  const chord = Math.max(hub ? 1.1 : 0, 1 / (2 * Math.sin(Math.PI / n)));
+  const rx = (widest + kGap) * chord;
+  const ry = (highest + kGap * 1.4) * chord * (n > 6 ? 1.2 : 1);
+  // Read from the left: three as a triangle, four as a square, more clockwise from the top.
+  const first = n === 4 ? (-3 * Math.PI) / 4 : -Math.PI / 2;
+  const step = ((n === 3 ? -2 : 2) * Math.PI) / n;
   parts.forEach((p, i) => {
-    const angle = -Math.PI / 2 + turn + (2 * Math.PI * i) / n;
+    const angle = first + step * i;
     p.at = { x: rx * Math.cos(angle) - p.width / 2, y: ry * Math.sin(angle) - p.height / 2 };
   });
   const all = hub ? [...parts, hub] : parts;
@@ -152,6 +153,32 @@ export function wires_of(cables: Cable[]): Wire[] {
     const use = cable.utilisation === null ? 0 : Math.min(1, Math.max(0, cable.utilisation));
     return { cable, bend: cable.from < cable.to ? side : -side, width, fill: use === 0 ? 0 : Math.max(1.5, use * width) };
   });
+}
+
+// A wire that would run through other boxes goes round them, downwards in the lower half, else upwards.
+function around(wires: Wire[], placed: Placed[], height: number): Wire[] {
+  const at = new Map(placed.map((p) => [p.box.id, p]));
+  const leaves = placed.filter((p) => p.leaf);
+  return wires.map((w) => {
+    const a = at.get(w.cable.from);
+    const b = at.get(w.cable.to);
+    if (!a || !b || w.bend !== 0 || !a.leaf || !b.leaf) return w;
+    const between = leaves.filter((p) => p !== a && p !== b && crosses(a, b, p)).length;
+    if (between === 0) return w;
+    const side = (a.y + b.y) / 2 >= height / 2 - 1 ? 1 : -1;
+    const way = a.x <= b.x ? 1 : -1;
+    return { ...w, bend: side * way * (28 + 48 * between) };
+  });
+}
+
+function crosses(a: Placed, b: Placed, p: Placed): boolean {
+  const kSteps = 24;
+  for (let i = 1; i < kSteps; ++i) {
+    const x = a.x + ((b.x - a.x) * i) / kSteps;
+    const y = a.y + ((b.y - a.y) * i) / kSteps;
+    if (Math.abs(x - p.x) < p.width / 2 && Math.abs(y - p.y) < p.height / 2) return true;
+  }
+  return false;
 }
 
 function wire_width(capacity: number | null, most: number): number {

@@ -14,6 +14,15 @@ export type Ink = {
 
 export const kHealthMark: Record<Health, string> = { ok: "●", warning: "▲", critical: "■", unknown: "○" };
 
+// `share` of the way from one #rrggbb (or #rgb) to another.
+export function blend(a: string, b: string, share: number): string {
+  const long = (hex: string): string => (hex.length === 4 ? hex.replace(/[0-9a-f]/gi, "$&$&") : hex);
+  const parts = (hex: string): number[] => [1, 3, 5].map((i) => parseInt(long(hex).slice(i, i + 2), 16));
+  const [from, to] = [parts(a), parts(b)];
+  if ([...from, ...to].some(Number.isNaN)) return b;
+  return "#" + from.map((v, i) => Math.round(v + (to[i]! - v) * share).toString(16).padStart(2, "0")).join("");
+}
+
 export function escape_xml(text: string): string {
   const named: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
   return text.replace(/[&<>"']/g, (c) => named[c]!).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "");
@@ -34,10 +43,20 @@ function box_svg(p: Placed, ink: Ink): string {
   return `${frame}<text x="${p.x}" y="${y}" text-anchor="middle" fill="${ink.text}">${mark}${label}</text>${second}`;
 }
 
+// Where the straight line from the middle of `a` to the middle of `b` leaves `a`.
+function leave(a: Placed, b: Placed): { x: number; y: number } {
+  const dx = b.x - a.x;
+  const dy = b.y - a.y;
+  const share = Math.min(a.width / 2 / Math.max(1e-9, Math.abs(dx)), a.height / 2 / Math.max(1e-9, Math.abs(dy)), 1);
+  return { x: Math.round(a.x + dx * share), y: Math.round(a.y + dy * share) };
+}
+
 function wire_svg(w: Wire, at: Map<string, Placed>, ink: Ink): string {
-  const a = at.get(w.cable.from);
-  const b = at.get(w.cable.to);
-  if (!a || !b) return "";
+  const from = at.get(w.cable.from);
+  const to = at.get(w.cable.to);
+  if (!from || !to) return "";
+  const a = leave(from, to);
+  const b = leave(to, from);
   const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
   const x = (a.x + b.x) / 2 - ((b.y - a.y) / length) * w.bend * 2;
   const y = (a.y + b.y) / 2 + ((b.x - a.x) / length) * w.bend * 2;

@@ -62,6 +62,27 @@ function tree_of(nodes: Node[]): Tree {
   return { roots, children };
 }
 
+// A switch whose links to what hangs on it are listed is a box among them, not one round them.
+function lift_from_switches(tree: Tree, links: Link[]): Tree {
+  const parent = new Map<string, string>();
+  for (const [id, below] of tree.children) for (const n of below) parent.set(n.id, id);
+  const wired = new Set<string>();
+  for (const l of links) {
+    if (parent.get(l.to) === l.from) wired.add(l.from);
+    if (parent.get(l.from) === l.to) wired.add(l.to);
+  }
+  const flat = (n: Node): Node[] => {
+    const below = (tree.children.get(n.id) ?? []).flatMap(flat);
+    if (n.kind !== "switch" || !wired.has(n.id)) {
+      if (below.length > 0) children.set(n.id, below);
+      return [n];
+    }
+    return [n, ...below];
+  };
+  const children = new Map<string, Node[]>();
+  return { roots: tree.roots.flatMap(flat), children };
+}
+
 function in_circle(node: Node, by_id: Map<string, Node>): boolean {
   const seen = new Set<string>();
   for (let at: Node | undefined = node; at; at = at.parent === null ? undefined : by_id.get(at.parent)) {
@@ -86,7 +107,7 @@ export function is_large(topology: Topology): boolean {
 
 // `open`: ids of hosts that show what is in them though the system is large.
 export function machine_of(topology: Topology, open: Set<string>): Machine {
-  const tree = tree_of(topology.nodes);
+  const tree = lift_from_switches(tree_of(topology.nodes), topology.links);
   const grouped = is_large(topology) && tree.roots.some((n) => (tree.children.get(n.id)?.length ?? 0) > 0);
   const box_of = new Map<string, string>();
   const roots = tree.roots.map((n) => box_from(n, tree, box_of, grouped && !open.has(n.id)));
