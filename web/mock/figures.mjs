@@ -36,7 +36,9 @@ function cached(name, now, make) {
 const window_ops = (window, now) => cached(`ops ${window}`, now, () => [...operations(window_from(window, now), now)]);
 const window_cols = (window, now) => cached(`cols ${window}`, now, () => [...collectives(window_from(window, now), now)]);
 
-export function operation_rows(window, now) {
+export const operation_rows = (window, now) => cached(`operation_rows ${window}`, now, () => make_operation_rows(window, now));
+
+function make_operation_rows(window, now) {
   const span = now - window_from(window, now);
   const cols = window_cols(window, now);
   return group(window_ops(window, now), (op) => op.operation).map((ops) => {
@@ -54,7 +56,9 @@ export function operation_rows(window, now) {
   }).sort((a, b) => b.count * b.mean_host_ns - a.count * a.mean_host_ns);
 }
 
-export function rank_rows(window, now) {
+export const rank_rows = (window, now) => cached(`rank_rows ${window}`, now, () => make_rank_rows(window, now));
+
+function make_rank_rows(window, now) {
   const span = now - window_from(window, now);
   const ops = window_ops(window, now);
   const cols = window_cols(window, now);
@@ -75,7 +79,9 @@ export function rank_rows(window, now) {
   });
 }
 
-export function pair_rows(window, now) {
+export const pair_rows = (window, now) => cached(`pair_rows ${window}`, now, () => make_pair_rows(window, now));
+
+function make_pair_rows(window, now) {
   const span = now - window_from(window, now);
   return group(window_ops(window, now).filter((op) => op.operation === "send"), (op) => op.rank * 4 + op.peer)
     .map((ops) => {
@@ -126,10 +132,10 @@ export function overview(window, now, history, health, in_flight) {
   const last = Math.floor(now / 1e9) * 1e9;
   const r = rates(ops, span);
   const out = {
-    now_ns: Math.floor(now), live: true, health, window, operations: Math.floor((now / 1e9) * 1200), operations_per_s: r.operations_per_s, bytes_per_s: r.bytes_per_s,
+    now_ns: Math.floor(now), live: true, health, window, operations: Math.floor((now / 1e9) * 500), operations_per_s: r.operations_per_s, bytes_per_s: r.bytes_per_s,
     errors_per_s: r.errors / (span / 1e9), success_rate: (r.count - r.errors) / r.count, communication_share: busy / (4 * span), main: rows[0] ?? null,
     split: { transfer: waiting === null ? null : 1 - waiting - 0.03, waiting, launch: 0.03, clock: "host", waiting_for_rank: 2 },
-    overhead_fraction: 0.0041, overhead_budget: 0.01, lost: 0, dropped: 0, delivered: Math.floor((now / 1e9) * 1200), in_flight, point: last > 0 ? point(last) : null,
+    overhead_fraction: 0.0041, overhead_budget: 0.01, lost: 0, dropped: 0, delivered: Math.floor((now / 1e9) * 500), in_flight, point: last > 0 ? point(last) : null,
   };
   if (history > 0) {
     out.history = [];
@@ -157,8 +163,8 @@ const chance_like = (a, b) => ((a * 7 + b * 13) % 10) / 10;
 
 export function processes(now) {
   return kPids.map((pid, rank) => ({
-    pid, name: `llama-70b rank ${rank}`, state: "live", level: "detailed", operations: Math.floor((now / 1e9) * 300), bytes: Math.floor((now / 1e9) * 9e8), errors: 0,
-    recorded: Math.floor((now / 1e9) * 300), delivered: Math.floor((now / 1e9) * 300), lost: 0, overwritten_before: 0, dropped: 0, threads: 2, segment_bytes: 4194304,
+    pid, name: `llama-70b rank ${rank}`, state: "live", level: "detailed", operations: Math.floor((now / 1e9) * 125), bytes: Math.floor((now / 1e9) * 9e8), errors: 0,
+    recorded: Math.floor((now / 1e9) * 125), delivered: Math.floor((now / 1e9) * 125), lost: 0, overwritten_before: 0, dropped: 0, threads: 2, segment_bytes: 4194304,
     overhead_fraction: 0.0041, operation_cost_ns: 21.4, started: "", last_sign: "", segment: `peerscope.${pid}`,
   }));
 }

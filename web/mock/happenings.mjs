@@ -77,14 +77,14 @@ export function errors(now, real_of) {
       time_to_recovery_ns: { least: 100e6, mean: 100e6, most: 100e6 },
     };
   });
-  const all = Math.floor((now / 1e9) * 1200);
+  const all = Math.floor((now / 1e9) * 500);
   return { operations: all, failed: failed.length, error_rate: failed.length / all, groups, errors: list, forgotten: 0, ungrouped: 0 };
 }
 
 export function in_flight(now, hang) {
   const normal = distribution([...operations(now - 1e9, now, (op) => op.operation === "all_reduce")].map((op) => op.host_ns));
   const young = {
-    operation: "all_reduce", communicator: kComm.name, sequence: Math.floor(now / 5e6), bytes: 16384, ranks: 4, age_ns: 140_000, normal_p50_ns: normal?.p50_ns ?? null,
+    operation: "all_reduce", communicator: kComm.name, sequence: Math.floor(now / 20e6), bytes: 16384, ranks: 4, age_ns: 140_000, normal_p50_ns: normal?.p50_ns ?? null,
     normal_p999_ns: normal?.p999_ns ?? null, mismatch: null, entered: [0, 1, 3].map((rank) => ({ rank, pid: kPids[rank], age_ns: 140_000 - rank * 900, odd: false })), missing: [{ rank: 2, instead: null }], finding: null,
   };
   if (!hang) return [young];

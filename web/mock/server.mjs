@@ -28,9 +28,9 @@ export function make_server({ token = "", hang = false, started = Date.now() } =
 
   const session = (now) => ({
     id: "host-a.4101", kind: "live", name: "host-a · llama-70b tp4", state: "live", live: true, start: real_of(0), start_unix_ns: `${Math.round(start_ms)}000000`, now_ns: Math.floor(now), first_ns: first_ns(now),
-    last_ns: Math.floor(now), operations: Math.floor((now / 1e9) * 1200), stored: Math.floor(((now - first_ns(now)) / 1e9) * 1200), indexed_share: 1,
+    last_ns: Math.floor(now), operations: Math.floor((now / 1e9) * 500), stored: Math.floor(((now - first_ns(now)) / 1e9) * 500), indexed_share: 1,
     processes: processes(now).map((p) => ({ ...p, started: real_of(0), last_sign: real_of(now) })), ranks: 4, overhead_fraction: 0.0041, overhead_budget: 0.01, lost: 0, dropped: 0,
-    delivered: Math.floor((now / 1e9) * 1200), trace: null, version: "0.0.0-mock",
+    delivered: Math.floor((now / 1e9) * 500), trace: null, version: "0.0.0-mock",
   });
   const list_events = (q, now) => {
     const order = ["trace", "debug", "info", "warning", "error", "critical"];

@@ -16,8 +16,8 @@ export function chance(a, b = 0, c = 0) {
 const tail = (u) => -Math.log(1 - u * 0.9995);
 
 export const kCollectives = [
-  { operation: "all_reduce", algorithm: "direct", bytes: 16384, every: 5e6, transfer: 12_300 },
-  { operation: "all_gather", algorithm: "ring", bytes: 65536, every: 20e6, transfer: 22_800 },
+  { operation: "all_reduce", algorithm: "direct", bytes: 16384, every: 20e6, transfer: 12_300 },
+  { operation: "all_gather", algorithm: "ring", bytes: 65536, every: 40e6, transfer: 22_800 },
   { operation: "reduce_scatter", algorithm: "ring", bytes: 1048576, every: 50e6, transfer: 61_000 },
 ];
 

@@ -86,7 +86,8 @@ export function count(value: Maybe): Figure {
 }
 
 export function per_second(value: Maybe, what = "op/s"): Figure {
-  const figure = scaled(value, kCount);
+  const whole = known(value) && Math.abs(value) >= 1000 && Math.abs(value) < 1e4;
+  const figure = whole ? { value: grouped(value), unit: "" } : scaled(value, kCount);
   return { value: figure.value, unit: figure.value === kUnknown ? "" : `${figure.unit}${figure.unit ? " " : ""}${what}` };
 }
 

@@ -31,6 +31,7 @@ class Live {
   token_needed = $state(false);
   paused = $state(false);
   beat = $state(0); // rises with each applied update: what polls hangs on it
+  readonly known: boolean = $derived(this.overview !== null);
   latency: Latency = $state.raw(kEmptyLatency);
 
   #waiting = new Map<string, unknown>();
@@ -59,28 +60,26 @@ class Live {
     this.paused = on_or_off;
     if (!this.paused) this.#apply();
   }
-  // Everything once: at the start, and when the stream says that too much was missed.
+  // Everything once: at the start, and when the stream says that too much was missed. Each is shown as it comes.
   async read_all(): Promise<void> {
+    const overview = get<Overview>("/api/v1/overview", { history: kKeptPoints }).then((a) => {
+      this.overview = a;
+      this.history = a.history ?? [];
+    });
+    const session = get<Session>("/api/v1/session").then((a) => (this.session = a));
+    const findings = get<Items<Finding>>("/api/v1/findings").then((a) => (this.findings = a.items));
+    const rest = [
+      get<Items<PairRow>>("/api/v1/pairs").then((a) => (this.pairs = a.items)),
+      get<Items<RankRow>>("/api/v1/ranks").then((a) => (this.ranks = a.items)),
+      get<DeviceTable>("/api/v1/devices").then((a) => (this.devices = a)),
+      get<AlertState>("/api/v1/alerts").then((a) => (this.alerts = a)),
+      get<Items<OperationRow>>("/api/v1/operation-stats").then((a) => (this.operation_stats = a.items)),
+      get<Items<InFlight>>("/api/v1/in-flight").then((a) => (this.in_flight = a.items)),
+      get<Page<Event>>("/api/v1/events", { limit: 100 }).then((a) => (this.events = a.items)),
+    ];
     try {
-      const [overview, session, findings, alerts, events] = await Promise.all([
-        get<Overview>("/api/v1/overview", { history: kKeptPoints }),
-        get<Session>("/api/v1/session"),
-        get<Items<Finding>>("/api/v1/findings"),
-        get<AlertState>("/api/v1/alerts"),
-        get<Page<Event>>("/api/v1/events", { limit: 100 }),
-      ]);
-      this.history = overview.history ?? [];
-      this.events = events.items;
-      Object.assign(this, { overview, session, findings: findings.items, alerts, error: null });
-      const [ranks, pairs, devices, stats, in_flight] = await Promise.all([
-        get<Items<RankRow>>("/api/v1/ranks"),
-        get<Items<PairRow>>("/api/v1/pairs"),
-        get<DeviceTable>("/api/v1/devices"),
-        get<Items<OperationRow>>("/api/v1/operation-stats"),
-        get<Items<InFlight>>("/api/v1/in-flight"),
-      ]);
-      Object.assign(this, { ranks: ranks.items, pairs: pairs.items, devices, operation_stats: stats.items });
-      this.in_flight = in_flight.items;
+      await Promise.all([overview, session, findings, ...rest]);
+      this.error = null;
       this.beat += 1;
     } catch (error) {
       this.error = error;
