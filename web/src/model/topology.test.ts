@@ -86,6 +86,12 @@ describe("the layout", () => {
       leaves.forEach((a, i) => leaves.slice(i + 1).forEach((b) => expect(overlap(a, b), `${n}: ${a.box.id} ${b.box.id}`).toBe(false)));
     }
   });
+  test("puts what would lie in a row into a column where there is no room", () => {
+    const machine = machine_of(topology([...host("a", 2), ...host("b", 2, 2)]), new Set());
+    const [wide, narrow] = [drawing_of(machine), drawing_of(machine, true)];
+    expect(wide.width).toBeGreaterThan(wide.height);
+    expect(narrow.height).toBeGreaterThan(narrow.width);
+  });
   test("leads a wire round what lies between", () => {
     const t = topology(["s0", "s1"].flatMap((s, i) => [node(s, "socket", null), node(`${s}a`, "device", s, 2 * i), node(`${s}b`, "device", s, 2 * i + 1)]),
       [link("s0a", "s0b"), link("s0a", "s1b"), link("s0b", "s1a")]);

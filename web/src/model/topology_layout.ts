@@ -32,19 +32,22 @@ const kWidest = 12;
 
 // Of each pair of boxes that some cable joins, lifted to the children of one parent.
 type Joined = (a: Box, b: Box) => boolean;
+type How = { joined: Joined; narrow: boolean };
 
-export function drawing_of(machine: Machine): Drawing {
+// `narrow`: for a phone, what would lie in a row lies in a column.
+export function drawing_of(machine: Machine, narrow = false): Drawing {
   const joined = joined_of(machine);
-  const top = arrange(machine.roots.map((b) => measure(b, joined)), joined);
+  const how = { joined, narrow };
+  const top = arrange(machine.roots.map((b) => measure(b, how)), how);
   const placed: Placed[] = [];
   for (const part of top.parts) place(part, 0, 0, null, placed);
   return { placed, wires: around(wires_of(machine.cables), placed, top.height), width: top.width, height: top.height };
 }
 
-function measure(box: Box, joined: Joined): Part {
+function measure(box: Box, how: How): Part {
   const at = { x: 0, y: 0 };
   if (box.children.length === 0) return { ...kLeaf, box, at, parts: [] };
-  const inner = arrange(box.children.map((c) => measure(c, joined)), joined);
+  const inner = arrange(box.children.map((c) => measure(c, how)), how);
   for (const p of inner.parts) {
     p.at.x += kPad;
     p.at.y += kPad + kHead;
@@ -61,7 +64,7 @@ function place(part: Part, x: number, y: number, parent: string | null, out: Pla
 }
 
 // A hub in the middle of what hangs on it, a ring where most are joined to each other, else rows.
-function arrange(parts: Part[], joined: Joined): Size & { parts: Part[] } {
+function arrange(parts: Part[], { joined, narrow }: How): Size & { parts: Part[] } {
   const degree = parts.map((a) => parts.filter((b) => a !== b && joined(a.box, b.box)).length);
   const pairs = degree.reduce((sum, d) => sum + d, 0) / 2;
   const most = Math.max(0, ...degree);
@@ -71,7 +74,7 @@ function arrange(parts: Part[], joined: Joined): Size & { parts: Part[] } {
     return ring(parts.filter((_, i) => i !== hub), parts[hub]!);
   }
   if (parts.length > 2 && parts.length <= 24 && pairs >= parts.length) return ring(parts, null);
-  return rows(parts);
+  return rows(parts, narrow);
 }
 
 function ring(parts: Part[], hub: Part | null): Size & { parts: Part[] } {
@@ -93,14 +96,14 @@ function ring(parts: Part[], hub: Part | null): Size & { parts: Part[] } {
   return to_origin(all);
 }
 
-function rows(parts: Part[]): Size & { parts: Part[] } {
+function rows(parts: Part[], narrow: boolean): Size & { parts: Part[] } {
   const area = parts.reduce((sum, p) => sum + (p.width + kGap) * (p.height + kGap), 0);
-  const limit = Math.max(Math.sqrt(area * 1.9), ...parts.map((p) => p.width));
+  const limit = Math.max(Math.sqrt(area * (narrow ? 0.4 : 1.9)), ...parts.map((p) => p.width));
   let x = 0;
   let y = 0;
   let high = 0;
   for (const p of parts) {
-    if (x > 0 && x + p.width > limit && parts.length > 3) {
+    if (x > 0 && x + p.width > limit && (narrow || parts.length > 3)) {
       x = 0;
       y += high + kGap;
       high = 0;
@@ -179,6 +182,11 @@ function crosses(a: Placed, b: Placed, p: Placed): boolean {
     if (Math.abs(x - p.x) < p.width / 2 && Math.abs(y - p.y) < p.height / 2) return true;
   }
   return false;
+}
+
+// How high a picture of it is at the size of life, with air round it.
+export function natural_height(drawing: Drawing): number {
+  return Math.round(drawing.height * 1.5 + 96);
 }
 
 function wire_width(capacity: number | null, most: number): number {
