@@ -105,7 +105,7 @@ export class Alerts {
   #make(id, rule, state, severity, sentence, action, since, more) {
     const alert = {
       id, rule, state, severity, subject: { ...nobody }, sentence, action, value: null, unit: "", threshold: null, since: this.real_of(since), fired_at: state === "pending" ? null : this.real_of(since + 5e9),
-      resolved_at: null, silenced_by: null, inhibited_by: null, labels: { alertname: rule, severity }, ...more,
+      resolved_at: null, silenced_by: null, inhibited_by: null, labels: { rule: rule, severity }, ...more,
     };
     alert.silenced_by = this.silences.find((s) => s.matchers.every((m) => (alert.labels[m.name] === m.value) === (m.op === "=")))?.id ?? null;
     return alert;
@@ -117,19 +117,23 @@ export class Alerts {
     const items = [];
     if (now > kLateSince + 8e9) {
       items.push(this.#make("straggler-tp-2", "straggler", "firing", "critical", "Rank 2 of tp makes the others wait 70 % of the time in communication.", "peerscope debug trace --rank 2", kLateSince + 3e9,
-        { subject: { ...nobody, rank: 2, communicator: kComm.name }, value: 0.7, unit: "", threshold: 0.3, labels: { alertname: "straggler", severity: "critical", rank: "2", communicator: kComm.name } }));
+        { subject: { ...nobody, rank: 2, communicator: kComm.name }, value: 0.7, unit: "share", threshold: 0.3, labels: { rule: "straggler", severity: "critical", rank: "2", communicator: kComm.name } }));
     }
     items.push(this.#make("min-bandwidth-1-3", "min_bandwidth", "firing", "warning", "GPU 1 → GPU 3 carries 6.1 GB/s, less than 10 GB/s.", "peerscope doctor --gpu", 8e9,
-      { subject: { ...nobody, rank: 1, peer: 3, device: 1 }, value: 6.1, unit: "GB/s", threshold: 10, labels: { alertname: "min_bandwidth", severity: "warning", rank: "1", peer: "3" } }));
+      { subject: { ...nobody, rank: 1, peer: 3, device: 1 }, value: 6.1e9, unit: "bytes/s", threshold: 10e9, labels: { rule: "min_bandwidth", severity: "warning", rank: "1", peer: "3" } }));
     items.push(this.#make("p99-reduce", "max_latency", "pending", "info", "p99 of reduce_scatter is near its limit of 0.5 ms.", "peerscope profile", now - 4e9,
-      { value: rows[0].lateness_p99_ns ?? 0, unit: "ns", threshold: 500_000, labels: { alertname: "max_latency", severity: "info", operation: "reduce_scatter" } }));
+      { value: rows[0].lateness_p99_ns ?? 0, unit: "ns", threshold: 500_000, labels: { rule: "max_latency", severity: "info", operation: "reduce_scatter" } }));
     const rules = [
       { name: "straggler", text: "finding straggler where impact > 30 % for 5 s", severity: "critical", for_s: 5, origin: "config.toml:21", state: "firing" },
       { name: "min_bandwidth", text: "bandwidth by pair < 10 GB/s for 5 s", severity: "warning", for_s: 5, origin: "config.toml:27", state: "firing" },
       { name: "max_latency", text: "p99 by operation > 500 us for 30 s", severity: "info", for_s: 30, origin: "built-in", state: "pending" },
       { name: "success_rate", text: "success rate < 99.9 % for 60 s", severity: "warning", for_s: 60, origin: "built-in", state: "inactive" },
     ];
-    const deliveries = [{ receiver: "log", kind: "log", last: this.real_of(now - 2e9), ok: true, error: null, delivered: 4, failed: 0 }, { receiver: "ops", kind: "webhook", last: this.real_of(now - 9e9), ok: false, error: "http://alerts.example/hook answered 503; next try in 20 s.", delivered: 2, failed: 1 }];
+    const outcome = (ago, ok, detail) => ({ alert: "min-bandwidth-1-3", rule: "min_bandwidth", reason: "firing", ok, attempts: 1, at: this.real_of(now - ago), detail });
+    const deliveries = [
+      { receiver: "log", target: "stderr", delivered: 4, failed: 0, retried: 0, dropped: 0, waiting: 0, last: [outcome(2e9, true, null)] },
+      { receiver: "webhook", target: "http://alerts.example/hook", delivered: 2, failed: 1, retried: 3, dropped: 0, waiting: 1, last: [outcome(9e9, false, "It answered 503; next try in 20 s.")] },
+    ];
     return { items, silences: this.silences, rules, deliveries };
   }
   silence({ matchers, duration_s, comment = "", author = "" }) {
@@ -145,6 +149,6 @@ export class Alerts {
   history(now) {
     return Array.from({ length: 37 }, (_, i) => this.#make(`old-${i}`, i % 3 ? "max_latency" : "success_rate", "resolved", i % 3 ? "info" : "warning",
       i % 3 ? "p99 of all_gather was above 0.5 ms." : "Only 99.8 % of the operations succeeded.", "peerscope profile", Math.max(0, now - (i + 1) * 300e9),
-      { value: i % 3 ? 612_000 : 0.998, unit: i % 3 ? "ns" : "", threshold: i % 3 ? 500_000 : 0.999, resolved_at: this.real_of(Math.max(0, now - (i + 1) * 300e9) + 42e9) }));
+      { value: i % 3 ? 612_000 : 0.998, unit: i % 3 ? "ns" : "share", threshold: i % 3 ? 500_000 : 0.999, resolved_at: this.real_of(Math.max(0, now - (i + 1) * 300e9) + 42e9) }));
   }
 }

@@ -72,3 +72,8 @@ export function seconds_text(ms: number): string {
   const s = ms / 1000;
   return `${s < 1 ? s.toFixed(1) : Math.round(s)}\u00a0s`;
 }
+
+export function between_text(from: string | null, to: string | null): string {
+  const [a, b] = [from ? Date.parse(from) : NaN, to ? Date.parse(to) : NaN];
+  return Number.isFinite(a) && Number.isFinite(b) ? duration_text((b - a) * 1e6) : kUnknown;
+}

@@ -1,0 +1,73 @@
+// Benchmark results: curves of bandwidth against size, comparison, words.
+import type { BenchChange, BenchComparison, BenchFile, BenchRow } from "../api/shapes";
+import type { Line, LinesOptions } from "../chart/lines";
+import { series_colour } from "./palette";
+import type { Column } from "./table";
+import { bandwidth_text, digits, duration_text, grouped, kUnknown, share_text, size_text } from "./units";
+
+export function curve_name(row: BenchRow): string {
+  return [row.operation, row.algorithm, row.backend, row.dtype, row.redop === "none" ? "" : row.redop, `${row.ranks} ranks`, row.graph ? "graph" : ""].filter(Boolean).join(" ");
+}
+
+// One line a curve over all sizes; what was not measured is a gap.
+export function curves(file: BenchFile, what: "busbw" | "time", dark: boolean, prefix = "", first = 0): { x: number[]; lines: Line[] } {
+  const x = [...new Set(file.rows.map((r) => r.bytes))].filter((b) => b > 0).sort((a, b) => a - b);
+  const names = [...new Set(file.rows.map(curve_name))];
+  const lines = names.map((name, i) => {
+    const rows = new Map(file.rows.filter((r) => curve_name(r) === name).map((r) => [r.bytes, r]));
+    const value = (r: BenchRow | undefined): number | null => (r === undefined ? null : what === "busbw" ? positive(r.busbw_gbs) : r.time_us * 1000);
+    return { name: prefix + name, colour: series_colour(first + i, dark), values: x.map((b) => value(rows.get(b))), points: true };
+  });
+  return { x, lines };
+}
+function positive(value: number): number | null {
+  return value > 0 ? value : null;
+}
+
+export function curve_options(files: { name: string; file: BenchFile }[], what: "busbw" | "time", dark: boolean): LinesOptions {
+  const all = files.map(({ name, file }, i) => curves(file, what, dark, files.length > 1 ? `${name}: ` : "", i === 0 ? 0 : 2));
+  const x = [...new Set(all.flatMap((c) => c.x))].sort((a, b) => a - b);
+  const lines = all.flatMap((c, i) => c.lines.map((line) => ({ ...line, dashed: i > 0, values: x.map((b) => { const at = c.x.indexOf(b); return at < 0 ? null : line.values[at]!; }) })));
+  return { x, lines, x_text: (v) => size_text(v), y_text: what === "busbw" ? (v) => bandwidth_text(v) : (v) => duration_text(v), log_x: true, log_y: true };
+}
+
+export const kBenchColumns: Column<BenchRow>[] = [
+  { name: "bytes", label: "size", value: (r) => r.bytes, text: (r) => size_text(r.bytes), title: (r) => `${grouped(r.bytes)} bytes`, number: true },
+  { name: "operation", label: "operation", value: (r) => r.operation },
+  { name: "algorithm", label: "algorithm", value: (r) => r.algorithm },
+  { name: "backend", label: "backend", value: (r) => r.backend },
+  { name: "dtype", label: "type", value: (r) => r.dtype },
+  { name: "time_us", label: "time", value: (r) => r.time_us, text: (r) => duration_text(r.time_us * 1000), title: (r) => (r.ci_low_us === null ? undefined : `95 % between ${duration_text(r.ci_low_us * 1000)} and ${duration_text((r.ci_high_us ?? r.ci_low_us) * 1000)}, n = ${r.samples}`), number: true },
+  { name: "device_us", label: "device", value: (r) => r.device_us, text: (r) => duration_text(r.device_us === null ? null : r.device_us * 1000), number: true },
+  { name: "algbw_gbs", label: "algbw", value: (r) => r.algbw_gbs, text: (r) => bandwidth_text(r.algbw_gbs), number: true },
+  { name: "busbw_gbs", label: "busbw", value: (r) => r.busbw_gbs, text: (r) => bandwidth_text(r.busbw_gbs), number: true },
+  { name: "wrong", label: "wrong", value: (r) => r.wrong, text: (r) => (r.wrong === null ? kUnknown : grouped(r.wrong)), title: (r) => (r.wrong === null ? "not checked" : undefined), number: true },
+];
+export const kChangeColumns: Column<BenchChange>[] = [
+  { name: "key", label: "what", value: (c) => c.key },
+  { name: "bytes", label: "size", value: (c) => c.bytes, text: (c) => size_text(c.bytes), number: true },
+  { name: "baseline_us", label: "before", value: (c) => c.baseline_us, text: (c) => duration_text(c.baseline_us * 1000), number: true },
+  { name: "new_us", label: "after", value: (c) => c.new_us, text: (c) => duration_text(c.new_us * 1000), number: true },
+  { name: "ratio", label: "time", value: (c) => c.ratio, text: (c) => change_text(c), number: true },
+  { name: "p", label: "p", value: (c) => c.p, text: (c) => (c.p === null ? kUnknown : c.p < 0.001 ? "< 0.001" : digits(c.p, 2)), number: true },
+  { name: "verdict", label: "verdict", value: (c) => c.verdict, text: (c) => `${verdict_mark(c.verdict)} ${c.verdict}` },
+];
+function change_text(c: BenchChange): string {
+  const shown = (r: number): string => (r < 1 ? `−${share_text(1 - r)}` : `+${share_text(r - 1)}`);
+  return c.ratio_low === null || c.ratio_high === null ? shown(c.ratio) : `${shown(c.ratio)} (${shown(c.ratio_low)} to ${shown(c.ratio_high)})`;
+}
+export function verdict_mark(verdict: string): string {
+  return verdict === "slower" ? "■" : verdict === "faster" ? "●" : "○";
+}
+export function bench_sentence(c: BenchComparison): string {
+  if (c.compared === 0) return "The two results have nothing in common.";
+  if (c.slower === 0 && c.faster === 0) return `No difference that can be told, in ${c.compared} rows.`;
+  const parts = [c.slower > 0 ? `${c.slower} became slower` : "", c.faster > 0 ? `${c.faster} became faster` : "", c.inconclusive > 0 ? `${c.inconclusive} cannot be told` : ""].filter(Boolean);
+  return `${parts.join(", ")}, of ${c.compared}.`;
+}
+
+// For the history of a machine: the best bandwidth of each result, the oldest first.
+export function best_busbw(file: BenchFile): number | null {
+  const values = file.rows.map((r) => r.busbw_gbs).filter((v) => v > 0);
+  return values.length > 0 ? Math.max(...values) : null;
+}
