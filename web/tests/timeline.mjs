@@ -95,11 +95,13 @@ await steps([
   ["a click chooses a collective, the card names each rank, brackets go on", async () => {
     await open(`/timeline?at=${at}..${at + 20e6}`);
     await settle(1500);
+    await lanes().evaluate((c) => (c.dataset.kept = "yes"));
     await page.keyboard.press("]");
     await page.waitForSelector("text=from first arrival to last departure");
     const first = params().get("collective");
     assert.ok(first);
     assert.equal(await page.locator(".stay").count(), session.ranks);
+    assert.equal(await lanes().getAttribute("data-kept"), "yes", "the page started again for a parameter");
     await settle(1200);
     await page.keyboard.press("]");
     await settle(1200);
