@@ -68,6 +68,8 @@ def ask(base: str, path: str, **parameters):
         with urllib.request.urlopen(url, timeout=10) as answer:
             return json.load(answer)["data"]
     except urllib.error.HTTPError as error:
+        if error.code == 503:  # it is still starting: an OSError, which wait_for waits out
+            raise
         sys.exit(f"{parameters}: {error.read().decode()}")
 
 

@@ -12,7 +12,7 @@ namespace peerscope {
 class MetricsScene {
  public:
   explicit MetricsScene(const AggregatorOptions& options = {})
-      : aggregator_(options), workload_({.compute_ns = 400'000}, 1) {}
+      : aggregator_(options), workload_({.compute_ns = 2'000'000}, 1) {}
 
   // Half a second more of it.
   std::shared_ptr<const Snapshot> step() {
