@@ -2,6 +2,7 @@
 // A new backend is a folder below suite/ that implements these two, and a line in cli/backends.cpp.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <span>
@@ -49,6 +50,8 @@ class BenchRank {
   virtual Status barrier() = 0;
   // `count` times the same call, back to back; as one CUDA graph where traits().graph.
   virtual Result<BatchTime> run(const Call& call, int count, bool graph) = 0;
+  double compute_us =
+      0;  // that the rank's thread is busy before each call of run(), unless as a graph
   // Instead of `run`, on a rank that has no part in what the others run.
   virtual Status sit_out() { return Done{}; }
   // The same beside computation that takes about as long and touches no memory.
@@ -56,6 +59,13 @@ class BenchRank {
     return Error{ErrorCode::unsupported, "this backend does not measure overlap"};
   }
 };
+
+// Busy, not asleep.
+inline void compute_for(double us) {
+  if (us <= 0) return;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double, std::micro>(us);
+  while (std::chrono::steady_clock::now() < end) continue;
+}
 
 struct BackendTraits {
   std::string name;       // "host"

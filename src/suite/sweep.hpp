@@ -16,7 +16,7 @@ struct SweepPlan {
   int iterations = 20, warmup = 5, rounds = 1;
   bool check = true;
   int timeout_s = 120;  // without progress; 0: never
-  // A rank that computes so long before each operation, which then is run by itself: what a straggler costs.
+  // A rank that computes so long before each operation: what a straggler costs. -1: none
   int slow_rank = -1;
   double slow_by_us = 0;
 };

@@ -1,7 +1,6 @@
 #include "suite/worker.hpp"
 
 #include <algorithm>
-#include <chrono>
 
 #include "suite/reference.hpp"
 
@@ -62,7 +61,7 @@ class Group {
         if (sample > 0 && batching.slowest) {
           if (Status met = rank_.barrier(); !met) return met;
         }
-        const Ran ran = batch(i, batching.operations);
+        const Ran ran = once(i, batching.operations);
         if (!ran.status) return ran.status;
         const auto at = static_cast<std::size_t>(round * batching.samples + sample);
         host[at] = ran.time.host_ns / batching.operations;
@@ -150,24 +149,6 @@ class Group {
     return {Done{}, *time};
   }
 
-  Ran batch(std::size_t i, int count) {
-    if (plan_.slow_rank < 0) return once(i, count);
-    Ran all;
-    for (int turn = 0; turn < count; ++turn) {
-      if (rank_.rank() == plan_.slow_rank) compute(plan_.slow_by_us);
-      Ran one = once(i);
-      if (!one.status) return one;
-      all.time.host_ns += one.time.host_ns;
-      all.time.device_ns += one.time.device_ns;
-    }
-    return all;
-  }
-  static void compute(double us) {
-    const auto end =
-        std::chrono::steady_clock::now() + std::chrono::duration<double, std::micro>(us);
-    while (std::chrono::steady_clock::now() < end) continue;
-  }
-
   BenchRank& rank_;
   const SweepPlan& plan_;
   std::span<const Case> places_;
@@ -217,6 +198,7 @@ Batching batching_of(const Case& test, const SweepPlan& plan, bool asynchronous)
 
 Status measure_places(BenchRank& rank, const SweepPlan& plan, const std::vector<Case>& places,
                       bool asynchronous, const Board& board) {
+  if (rank.rank() == plan.slow_rank) rank.compute_us = plan.slow_by_us;
   for (std::size_t begin = 0, end = 0; begin < places.size(); begin = end) {
     end = end_of_group(places, begin);
     Group group(rank, plan, std::span(places).subspan(begin, end - begin), asynchronous);

@@ -52,6 +52,7 @@ Status DeviceRank::barrier() { return host_.barrier(); }
 
 Status DeviceRank::enqueue(const Call& call, int count) {
   for (int i = 0; i < count; ++i) {
+    compute_for(compute_us);
     if (Status done = comm_.enqueue(call, stream_.get()); !done) return done;
   }
   return Done{};

@@ -67,6 +67,7 @@ Status HostRank::fill(void* to, std::byte value, std::size_t bytes) {
 Result<BatchTime> HostRank::run(const Call& call, int count, bool) {
   const double begin = now_ns();
   for (int i = 0; i < count; ++i) {
+    compute_for(compute_us);
     if (Status done = comm_.run(call); !done) return done.error();
   }
   return BatchTime{.host_ns = now_ns() - begin};
