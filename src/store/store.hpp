@@ -6,6 +6,9 @@
 // histogram. A narrow range is answered from the operations themselves, exactly. `from_ns` and `to_ns` of an
 // answer say what it really covers.
 //
+// Memory, whatever the trace: 48 MB of slots, twice 24 MB of lanes, 48 MB of decoded chunks at most. Where there would be
+// more, slots and bins are made longer.
+//
 // All times are CLOCK_MONOTONIC of the traced host, as in Op. Any thread may ask, several at a time.
 #pragma once
 
@@ -90,8 +93,8 @@ struct AggregateRow {
   std::uint8_t size_class = 0;  // with GroupBy::size
   bool other = false;           // what found no room of its own
   Counts counts;
-  Distribution host, device;  // not weighted
-  std::vector<AggregatePoint> points;
+  Distribution host, device;           // not weighted
+  std::vector<AggregatePoint> points;  // empty ones are left out
 };
 struct AggregateTable {
   std::int64_t from_ns = 0,
@@ -115,6 +118,8 @@ struct HeatMap {
 };
 
 struct TimelineQuery {
+  // Of much, lanes are told apart by rank and process only where the filter asks for anything else but these: then all
+  // of a rank's operations are in its first lane.
   OpFilter filter;
   std::size_t bins = 1000;            // per lane
   std::size_t max_operations = 4000;  // up to so many are given one by one
@@ -157,7 +162,7 @@ class Store {
   [[nodiscard]] StoreState state() const;
   [[nodiscard]] std::shared_ptr<const TraceReader> trace() const;  // as it was last looked at
 
-  // The error of a bad cursor is ErrorCode::invalid, in one sentence.
+  // The error of a bad cursor is ErrorCode::invalid_argument, in one sentence.
   Result<OperationPage> operations(const OperationQuery& query) const;
   Result<CollectivePage> collectives(const OperationQuery& query) const;
   Result<AggregateTable> aggregate(const AggregateQuery& query) const;

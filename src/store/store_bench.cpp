@@ -1,5 +1,6 @@
 // What the store costs: to make its index, to answer, to follow. Times are of one thread, in ms.
-// STORE_BENCH_OPERATIONS says how many operations the trace has (4 million), STORE_BENCH_FILE where it is and stays.
+// STORE_BENCH_OPERATIONS says how many operations the trace has (4 million), STORE_BENCH_FILE where it is and stays,
+// STORE_BENCH_RANDOM makes every field of them random: far more cells than there is room for.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -54,7 +55,7 @@ class EightRanks {
     op.host_duration_ns += 4096 - late;
     ops.push_back(op);
   }
-  TraceWorkload workload_{false};
+  TraceWorkload workload_{std::getenv("STORE_BENCH_RANDOM") != nullptr};
   std::uint64_t sequence_ = 0, random_ = 1;
 };
 

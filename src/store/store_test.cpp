@@ -8,7 +8,9 @@
 #include <set>
 
 #include "model/size_class.hpp"
+#include "store/chunk_cache.hpp"
 #include "store/store_for_test.hpp"
+#include "store/view.hpp"
 
 namespace peerscope {
 namespace {
@@ -389,6 +391,41 @@ TEST(StoreAggregate, WhatHasNoCellOfItsOwnIsCountedAsOther) {
   EXPECT_EQ(counts[Kind::send], 10'000u);  // of the kind they are known
   EXPECT_EQ(counts[Kind::recv], 10'000u);
   EXPECT_EQ(other, ops.size() - 8192);
+}
+
+// The first half of the chunks is in the index: what is answered from it says so, and pages need none of it.
+TEST(Store, AnswersWhileTheIndexIsBeingMade) {
+  const TestFolder folder;
+  const std::vector<Op> ops = RandomOps(14).take(12'800);
+  write_trace(folder.path(), ops, 64);
+  StoreView view;
+  view.trace = std::make_shared<TraceReader>(std::move(*TraceReader::open(folder.path())));
+  view.first_ns = ops.front().begin_ns;
+  view.last_ns = ops.back().begin_ns;
+  Index index;
+  for (std::size_t i = 0; i < 100; ++i) index.add(*view.trace, i);
+  view.index = index.publish();
+  ChunkCache cache(1U << 20);
+  const auto table = aggregate_trace(view, cache, {});
+  ASSERT_TRUE(table);
+  EXPECT_EQ(table->indexed_share, 0.5);
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < 6400; ++i) count += ops[i].device_only ? 0 : ops[i].weight;
+  EXPECT_EQ(table->rows.at(0).counts.count, count);
+  TimelineQuery timeline;
+  timeline.max_operations = 0;
+  EXPECT_EQ(make_timeline(view, cache, timeline)->indexed_share, 0.5);
+  OperationQuery query;
+  query.filter.only_errors = true;
+  query.limit = 10'000;
+  std::vector<Op> errors;
+  do {
+    const auto page = find_operations(view, query);
+    ASSERT_TRUE(page);
+    errors.insert(errors.end(), page->items.begin(), page->items.end());
+    query.cursor = page->next;
+  } while (!query.cursor.empty());
+  expect_same_ops(errors, passing(ops, query.filter), false);
 }
 
 TEST(Store, AnEmptyFileHasEmptyAnswers) {
