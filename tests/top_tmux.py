@@ -55,7 +55,7 @@ class Terminal:
 
 
 def start_demo(environment: dict) -> subprocess.Popen:
-    demo = subprocess.Popen([PEERSCOPE, "demo", "--duration", "60", "--quiet"], env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    demo = subprocess.Popen([PEERSCOPE, "demo", "--duration", "200", "--quiet"], env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
     for _ in range(200):
         found = subprocess.run([PEERSCOPE, "sessions", "--json"], env=environment, capture_output=True, text=True, check=False).stdout
         if found and any(s.get("state") == "live" for s in json.loads(found)["sessions"]):
@@ -223,10 +223,9 @@ def check_text(terminal: Terminal, folder: pathlib.Path):
 
 
 def child_named(parent: int, name: str) -> int:
-    for line in subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(parent)], capture_output=True, text=True, check=True).stdout.splitlines():
-        pid, comm = line.split(None, 1)
-        if comm.strip() == name:
-            return int(pid)
+    for child in pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        if pathlib.Path(f"/proc/{child}/comm").read_text().strip() == name:
+            return int(child)
     raise AssertionError(f"no child {name} of {parent}")
 
 

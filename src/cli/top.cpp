@@ -26,6 +26,7 @@ struct TopOptions {
   std::string wanted;
   bool once = false, json = false, plain = false;
   double interval_s = 1.0;
+  std::string no_screen;  // why there is text on a terminal where nobody asked for it
 };
 
 // Watches for `seconds`, so that rates are rates.
@@ -49,6 +50,8 @@ void print(const Snapshot& snapshot, const TopOptions& options) {
     const Style style = terminal_style();
     if (!options.once && style.colour) fmt::print("\x1b[H\x1b[2J");
     fmt::print("{}\n{}", sessions_table(snapshot, style), report(snapshot, style));
+    // What was said before the first of them has been cleared away.
+    if (style.colour && !options.no_screen.empty()) fmt::print("  top: {}\n", options.no_screen);
   }
   std::fflush(stdout);
 }
@@ -124,11 +127,13 @@ int top_recording(const TopOptions& options, const Config& config, bool full_scr
 }
 
 // On a terminal, unless somebody wants text. Says why if it cannot be.
-bool wants_screen(const TopOptions& options) {
+bool wants_screen(TopOptions& options) {
   if (options.once || options.json || options.plain || isatty(STDOUT_FILENO) == 0) return false;
   const Status ready = tui::screen_ready();
-  if (!ready) fmt::print(stderr, "peerscope top: {}\n", ready.error().message);
-  return static_cast<bool>(ready);
+  if (ready) return true;
+  options.no_screen = ready.error().message;
+  fmt::print(stderr, "peerscope top: {}\n", options.no_screen);
+  return false;
 }
 
 int top_main(Args& args) {
@@ -143,7 +148,10 @@ int top_main(Args& args) {
   if (const auto status = args.parse()) return *status;
   const Config& config = args.config();
   options.interval_s = static_cast<double>(config.duration_ns("monitor.interval")) / 1e9;
-  if (names_a_file(options.wanted)) return top_recording(options, config, wants_screen(options));
+  if (names_a_file(options.wanted)) {
+    const bool full_screen = wants_screen(options);
+    return top_recording(options, config, full_screen);
+  }
   const Result<std::vector<std::string>> sessions = select_sessions(options.wanted);
   if (!sessions) {
     fmt::print(stderr, "peerscope top: {}\n", sessions.error().message);

@@ -5,8 +5,7 @@ namespace peerscope::tui {
 
 Status screen_ready() {
   return Error{ErrorCode::unsupported,
-               "this build has no full-screen view (FTXUI was not there; ./dev deps builds it), so "
-               "here is text"};
+               "no full screen in this build: FTXUI was not there (./dev deps gets it)"};
 }
 
 Status run_screen(const Watch&) { return screen_ready(); }
