@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 
@@ -25,6 +26,8 @@ def parse():
     parser.add_argument("bundle", type=pathlib.Path, help="what `./dev bundle` made, or a build folder")
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--jobs", default=",".join(JOBS))
+    parser.add_argument("--faults", default="stopped,slowed")
+    parser.add_argument("--keep", type=pathlib.Path, help="a folder for the segments of jobs whose rank was not named")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4, help="that a job runs before")
     return parser.parse_args()
@@ -70,6 +73,11 @@ class Job:
         time.sleep(seconds)
         self.ranks = json.loads(pids.read_text()) if name == "pytorch" else children(self.job.pid)
 
+    def keep_if(self, wanted, folder):
+        if wanted and folder:
+            with tarfile.open(folder / f"{self.name}-{int(time.time())}.tgz", "w:gz", compresslevel=1) as archive:
+                archive.add(self.work / "run", "run")
+
     def __enter__(self):
         return self
 
@@ -79,7 +87,7 @@ class Job:
         shutil.rmtree(self.work, ignore_errors=True)
 
 
-def stopped(peerscope, name, seconds):
+def stopped(peerscope, name, seconds, keep):
     with Job(peerscope, name, seconds) as job:
         quiet = subprocess.run([peerscope, "debug", "hang", "--json"], env=job.env, capture_output=True, text=True)
         victim = len(job.ranks) - 1
@@ -87,15 +95,16 @@ def stopped(peerscope, name, seconds):
         os.kill(job.ranks[victim], signal.SIGSTOP)
         done = subprocess.run([peerscope, "debug", "hang", "--wait", "5", "--json"], env=job.env, capture_output=True, text=True)
         after = time.time() - begin
+        job.keep_if(done.returncode != 1, keep)
         os.kill(job.ranks[victim], signal.SIGCONT)
         answer = json.loads(done.stdout) if done.stdout.startswith("{") else {"said": done.stdout + done.stderr}
-        hang = next(iter(answer.get("hangs", [])), {})
+        hang = next(iter(answer.get("hangs", []) + [{"finding": other} for other in answer.get("other_findings", [])]), {})
         named = ((hang.get("finding") or {}).get("subject") or {}).get("rank")
         return {"job": name, "fault": "stopped", "quiet_before": quiet.returncode == 0, "status": done.returncode, "after_s": after, "victim": victim,
                 "named": named, "sentence": (hang.get("finding") or {}).get("sentence"), "right": named == victim, "answer": answer}
 
 
-def slowed(peerscope, name, seconds):
+def slowed(peerscope, name, seconds, keep):
     with Job(peerscope, name, 0, slow=True) as job:
         victim = len(job.ranks) - 1
         begin = time.time()
@@ -106,6 +115,7 @@ def slowed(peerscope, name, seconds):
                 if finding["kind"] == "straggler":
                     found = finding
         after = time.time() - begin
+        job.keep_if(not found, keep)
         named = (found.get("subject") or {}).get("rank")
         return {"job": name, "fault": "slowed", "quiet_before": True, "after_s": after, "victim": victim, "named": named,
                 "sentence": found.get("sentence"), "right": named == victim,
@@ -117,9 +127,9 @@ def main():
     peerscope = str((args.bundle / "bin" / "peerscope").resolve())
     results = []
     for name in args.jobs.split(","):
-        for fault in (stopped, slowed):
+        for fault in [{"stopped": stopped, "slowed": slowed}[word] for word in args.faults.split(",")]:
             for _ in range(args.rounds):
-                results.append(fault(peerscope, name, args.seconds))
+                results.append(fault(peerscope, name, args.seconds, args.keep))
                 args.out.write_text(json.dumps(results, indent=1))
                 last = results[-1]
                 verdict = f"rank {last['named']} named after {last['after_s']:.2f} s{'' if last['right'] else ': WRONG'}"

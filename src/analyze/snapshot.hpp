@@ -36,6 +36,7 @@ struct ProcessView {
   std::int64_t created_ns = kUnknownNs, created_real_ns = 0;
   std::int64_t last_sign_ns = kUnknownNs;
   bool stopped = false;  // live, and the kernel does not let it run: SIGSTOP, a debugger
+  std::optional<int> rank;  // if it is one and the same in all its communicators
 };
 
 struct CommView {

@@ -152,28 +152,6 @@ json aggregates_json(const Snapshot& snapshot) {
   return out;
 }
 
-json to_json(const ProcessView& p, std::int64_t real_offset_ns) {
-  return {{"pid", p.pid},
-          {"name", p.name},
-          {"state", name(p.state)},
-          {"level", name(p.level)},
-          {"operations", p.operations},
-          {"bytes", p.bytes},
-          {"errors", p.errors},
-          {"recorded", p.recorded},
-          {"delivered", p.delivered},
-          {"lost", p.lost},
-          {"overwritten_before", p.before},
-          {"dropped", p.dropped},
-          {"threads", p.threads},
-          {"segment_bytes", p.segment_bytes},
-          {"overhead_fraction", p.overhead_fraction},
-          {"operation_cost_ns", p.pair_cost_ns},
-          {"started", time_text(p.created_real_ns)},
-          {"last_sign", time_text(p.last_sign_ns + real_offset_ns)},
-          {"segment", p.path}};
-}
-
 json sessions_json(const Snapshot& snapshot) {
   std::map<std::string, ProcessState> states;
   for (const ProcessView& process : snapshot.processes) {
@@ -272,6 +250,28 @@ json to_json(const Finding& finding) {
           {"impact", finding.impact},
           {"since_ns", finding.since_ns < 0 ? json(nullptr) : json(finding.since_ns)},
           {"evidence", evidence}};
+}
+
+json to_json(const ProcessView& p, std::int64_t real_offset_ns) {
+  return {{"pid", p.pid},
+          {"name", p.name},
+          {"state", name(p.state)},
+          {"level", name(p.level)},
+          {"operations", p.operations},
+          {"bytes", p.bytes},
+          {"errors", p.errors},
+          {"recorded", p.recorded},
+          {"delivered", p.delivered},
+          {"lost", p.lost},
+          {"overwritten_before", p.before},
+          {"dropped", p.dropped},
+          {"threads", p.threads},
+          {"segment_bytes", p.segment_bytes},
+          {"overhead_fraction", p.overhead_fraction},
+          {"operation_cost_ns", p.pair_cost_ns},
+          {"started", time_text(p.created_real_ns)},
+          {"last_sign", time_text(p.last_sign_ns + real_offset_ns)},
+          {"segment", p.path}};
 }
 
 json to_json(const InFlight& entry, const Snapshot& snapshot) {

@@ -14,6 +14,7 @@ namespace peerscope {
 nlohmann::json to_json(const Finding& finding);
 nlohmann::json to_json(const InFlight& entry, const Snapshot& snapshot);
 nlohmann::json to_json(const Snapshot& snapshot);
+nlohmann::json to_json(const ProcessView& process, std::int64_t real_offset_ns);
 nlohmann::json to_json(const XidEvent& xid);
 nlohmann::json to_json(const MachineSummary& machine);  // machine_json.cpp
 

@@ -117,15 +117,23 @@ void add_metrics(const Collector& collector, Snapshot& snapshot) {
   }
 }
 
-// Whether the kernel lets it run: only asked where something does not end.
+void add_ranks(const Collector& collector, Snapshot& snapshot) {
+  const auto memberships = collector.memberships();
+  for (std::size_t i = 0; i < snapshot.processes.size(); ++i)
+    snapshot.processes[i].rank = rank_of(memberships, static_cast<std::uint32_t>(i));
+}
+
+// Whether the kernel lets it run: only asked where something does not end, or nothing is heard of.
 void mark_stopped(Snapshot& snapshot) {
   constexpr std::int64_t kOldNs = 100'000'000;
-  for (const InFlight& entry : snapshot.in_flight) {
-    if (entry.age_ns < kOldNs) continue;
-    for (ProcessView& process : snapshot.processes)
-      process.stopped = process.state == ProcessState::live && is_process_stopped(process.pid);
-    return;
-  }
+  constexpr std::int64_t kSilentNs = 400'000'000;
+  const bool old = std::any_of(snapshot.in_flight.begin(), snapshot.in_flight.end(),
+                               [](const InFlight& entry) { return entry.age_ns >= kOldNs; });
+  const std::int64_t last_ns =
+      snapshot.aggregates ? snapshot.aggregates->totals.last_ns : kUnknownNs;
+  if (!old && (last_ns == kUnknownNs || snapshot.now_ns - last_ns < kSilentNs)) return;
+  for (ProcessView& process : snapshot.processes)
+    process.stopped = process.state == ProcessState::live && is_process_stopped(process.pid);
 }
 
 // What a program says itself. Value and rank are its own.
@@ -285,6 +293,7 @@ std::shared_ptr<const Snapshot> Monitor::snapshot() {
   for (const CommInfo& comm : collector_.communicators())
     snapshot->communicators.push_back({comm.id, comm.name});
   add_metrics(collector_, *snapshot);
+  add_ranks(collector_, *snapshot);
   mark_stopped(*snapshot);
   add_details(*snapshot);
   snapshot->events.assign(events_.begin(), events_.end());

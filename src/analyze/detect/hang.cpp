@@ -190,6 +190,42 @@ std::optional<int> odd_rank(const std::vector<Finding>& found, const Group& grou
   return std::nullopt;
 }
 
+// A process may stand still between what it records and what its GPU is given: then nothing is in flight, and yet all
+// wait for it.
+void detect_stopped(const Snapshot& snapshot, const DetectOptions& options,
+                    std::vector<Finding>& out) {
+  if (!snapshot.aggregates || snapshot.aggregates->totals.last_ns == kUnknownNs) return;
+  const std::int64_t silent_ns = snapshot.now_ns - snapshot.aggregates->totals.last_ns;
+  if (silent_ns < options.hang.min_age_ns) return;
+  for (const ProcessView& process : snapshot.processes) {
+    if (!process.stopped || process.operations == 0) continue;
+    const bool told = std::any_of(out.begin(), out.end(), [&](const Finding& finding) {
+      return finding.kind == "hang" && process.rank && finding.subject.rank == process.rank;
+    });
+    const bool in_something =
+        std::any_of(snapshot.in_flight.begin(), snapshot.in_flight.end(),
+                    [&](const InFlight& entry) { return entry.pid == process.pid; });
+    if (told || in_something) continue;
+    const std::string who = process.rank
+                                ? fmt::format("Rank {} (process {})", *process.rank, process.pid)
+                                : fmt::format("Process {}", process.pid);
+    Finding finding;
+    finding.kind = "hang";
+    finding.severity = Severity::critical;
+    finding.subject.rank = process.rank;
+    finding.sentence = fmt::format(
+        "{} is stopped, by a signal or a debugger; nobody has communicated for {} (host clock).",
+        who, format_duration(static_cast<double>(silent_ns)));
+    finding.action = fmt::format("Let it go on: kill -CONT {}; or end it", process.pid);
+    finding.confidence = 0.95;
+    finding.impact = 1.0;
+    finding.since_ns = snapshot.aggregates->totals.last_ns;
+    finding.evidence = {{"silent_host_ns", static_cast<double>(silent_ns)},
+                        {"pid", static_cast<double>(process.pid)}};
+    out.push_back(std::move(finding));
+  }
+}
+
 }  // namespace
 
 void detect_hang(const Snapshot& snapshot, const DetectOptions& options,
@@ -218,6 +254,7 @@ void detect_hang(const Snapshot& snapshot, const DetectOptions& options,
     if (dead || stuck) out.push_back(finding(snapshot, group));
     if (!dead && stuck && !out.back().subject.rank) out.back().subject.rank = odd_rank(out, group);
   }
+  detect_stopped(snapshot, options, out);
 }
 
 }  // namespace peerscope

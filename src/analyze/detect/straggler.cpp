@@ -51,7 +51,29 @@ bool is_late(const RankStats& recent, double noise, const DetectOptions& options
 struct Suspect {
   const RankRow* rank = nullptr;
   double noise_ns = 0.0;
+  double waiting_share = 0.0;  // of all ranks' communication time, for it
 };
+
+// Where the host's times of a communicator's collectives are unknown, the devices' tell what ranks wait: all but the last.
+double device_waiting_share(const Snapshot& snapshot, const CommunicatorRow& comm) {
+  double transfer_ns = 0.0, wait_ns = 0.0;
+  for (const OperationRow& row : snapshot.aggregates->operations) {
+    const OperationStats& stats = row.windows.in(Window::ten_seconds);
+    if (row.kind != comm.dominant || !stats.device_wait.known() || !stats.device_transfer.known())
+      continue;
+    const auto count = static_cast<double>(stats.count);
+    transfer_ns += count * stats.device_transfer.mean_ns;
+    wait_ns += count * stats.device_wait.mean_ns;
+  }
+  if (transfer_ns + wait_ns <= 0.0 || comm.ranks == 0) return 0.0;
+  return wait_ns / (transfer_ns + wait_ns) * (comm.ranks - 1.0) / comm.ranks;
+}
+
+double waiting_share(const Snapshot& snapshot, const CommunicatorRow& comm,
+                     const RankStats& recent) {
+  if (comm.recent.communication_ns > 0.0) return recent.waiting_share;
+  return recent.last_share() * device_waiting_share(snapshot, comm);
+}
 
 std::vector<Suspect> late_ranks(std::span<const RankRow> ranks, const DetectOptions& options) {
   double latest_ns = 0.0;
@@ -62,7 +84,7 @@ std::vector<Suspect> late_ranks(std::span<const RankRow> ranks, const DetectOpti
     if (rank.recent.lateness_p50_ns < latest_ns / 2.0) continue;
     ++about_as_late;
     const double noise = noise_ns(ranks, rank);
-    if (is_late(rank.recent, noise, options)) late.push_back({&rank, noise});
+    if (is_late(rank.recent, noise, options)) late.push_back({&rank, noise, 0.0});
   }
   if (about_as_late > std::max<std::size_t>(1, ranks.size() / 4)) return {};
   return late;
@@ -83,7 +105,9 @@ double confidence(const Suspect& suspect, double ranks) {
   return std::min(0.99, normal_below(z) * (1.0 - std::exp(-ratio)));
 }
 
-std::string sentence(const Snapshot& snapshot, const CommunicatorRow& comm, const RankRow& rank) {
+std::string sentence(const Snapshot& snapshot, const CommunicatorRow& comm,
+                     const Suspect& suspect) {
+  const RankRow& rank = *suspect.rank;
   const RankStats& recent = rank.recent;
   const std::string since = since_in_words(rank.late_since_ns, snapshot.now_ns);
   return fmt::format(
@@ -91,7 +115,7 @@ std::string sentence(const Snapshot& snapshot, const CommunicatorRow& comm, cons
       "it.",
       rank.rank, format_duration(recent.lateness_p50_ns),
       recent.last_share() >= 0.95 ? "every" : "most", name(comm.dominant), since.empty() ? "" : " ",
-      since, format_percent(recent.waiting_share));
+      since, format_percent(suspect.waiting_share));
 }
 
 Finding finding(const Snapshot& snapshot, const CommunicatorRow& comm, const Suspect& suspect,
@@ -104,16 +128,16 @@ Finding finding(const Snapshot& snapshot, const CommunicatorRow& comm, const Sus
   out.subject.rank = rank.rank;
   out.subject.communicator = communicator_name(snapshot, comm.id);
   out.subject.operation = std::string(name(comm.dominant));
-  out.sentence = sentence(snapshot, comm, rank);
+  out.sentence = sentence(snapshot, comm, suspect);
   out.action =
       fmt::format("Look at what rank {} does before the collective: peerscope report", rank.rank);
   out.confidence = confidence(suspect, ranks);
-  out.impact = std::clamp(recent.waiting_share, 0.0, 1.0);
+  out.impact = std::clamp(suspect.waiting_share, 0.0, 1.0);
   out.since_ns = rank.late_since_ns;
   out.evidence = {{"lateness_p50_host_ns", recent.lateness_p50_ns},
                   {"noise_host_ns", suspect.noise_ns},
                   {"last_share", recent.last_share()},
-                  {"waiting_share", recent.waiting_share},
+                  {"waiting_share", suspect.waiting_share},
                   {"collectives", static_cast<double>(recent.collectives)}};
   // Unknown is left out, never 0.
   if (comm.recent.skew_p50_ns >= 0.0)
@@ -134,10 +158,11 @@ void judge(const Snapshot& snapshot, const CommunicatorRow& comm, std::span<cons
       options.straggler.min_last_share) {
     return;
   }
-  for (const Suspect& suspect : late) {
+  for (Suspect suspect : late) {
     const RankStats& recent = suspect.rank->recent;
+    suspect.waiting_share = waiting_share(snapshot, comm, recent);
     const double chance = 1.0 / static_cast<double>(ranks.size());
-    if (recent.waiting_share < options.straggler.min_waiting_share) continue;
+    if (suspect.waiting_share < options.straggler.min_waiting_share) continue;
     if (wilson_lower(recent.last_share(), independent(recent)) <= chance) continue;
     out.push_back(finding(snapshot, comm, suspect, static_cast<double>(ranks.size())));
   }

@@ -1,3 +1,5 @@
+#include <array>
+
 #include <gtest/gtest.h>
 
 #include "analyze/detect/detectors.hpp"
@@ -198,6 +200,55 @@ TEST(Straggler, IsNotMadeOfEqualArrivalsOrClocksRunningBackwards) {
     }
     EXPECT_TRUE(stragglers(aggregator, 1'200'000'000).empty()) << duration;
   }
+}
+
+// Two ranks of which one launches 500 us late, by the device's clock: the host's times are unknown.
+TEST(Straggler, IsNamedWhereOnlyTheDeviceSaysWhatRanksWait) {
+  Aggregator aggregator;
+  std::int64_t now_ns = 1'000 * kMs;
+  for (std::uint64_t sequence = 1; sequence <= 1500; ++sequence, now_ns += kMs) {
+    std::array<Arrival, 2> host{}, device{};
+    for (const std::uint16_t rank : {0, 1}) {
+      Op op;
+      op.begin_ns = now_ns + rank * 500'000;
+      op.comm = 7;
+      op.rank = rank;
+      op.ranks = 2;
+      op.kind = Kind::all_reduce;
+      op.bytes = 262'144;
+      op.sequence = sequence;
+      op.async = true;
+      aggregator.add({&op, 1});
+      op.device_only = true;
+      op.device_begin_ns = op.begin_ns;
+      op.device_duration_ns = rank == 0 ? 510'000 : 10'000;
+      aggregator.add({&op, 1});
+      host[rank] = {op.begin_ns, op.begin_ns, rank, OpStatus::ok};
+      device[rank] = {op.begin_ns, op.begin_ns + op.device_duration_ns, rank, OpStatus::ok};
+    }
+    Collective c;
+    c.comm = 7;
+    c.sequence = sequence;
+    c.bytes = 262'144;
+    c.first_ns = now_ns;
+    c.last_ns = c.end_ns = now_ns + 500'000;
+    c.ranks = 2;
+    c.first_rank = 0;
+    c.last_rank = 1;
+    c.kind = Kind::all_reduce;
+    c.complete = c.async = true;
+    c.arrivals = host;
+    aggregator.add(c);
+    c.device = true;
+    c.end_ns = now_ns + 510'000;
+    c.arrivals = device;
+    aggregator.add(c);
+    aggregator.advance(now_ns);
+  }
+  const auto findings = stragglers(aggregator, now_ns);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].subject.rank, 1);
+  EXPECT_NEAR(findings[0].impact, 0.98 / 2, 0.06);
 }
 
 }  // namespace

@@ -45,6 +45,22 @@ ProcessView process(int rank, ProcessState state = ProcessState::live, bool stop
   return view;
 }
 
+// Stopped after its call was recorded and before its GPU had the kernel.
+TEST(Hang, NamesWhoStandsStillWhereNothingIsInFlight) {
+  Snapshot snapshot = with_history();
+  snapshot.processes = {process(0), process(1, ProcessState::live, true)};
+  for (ProcessView& view : snapshot.processes) {
+    view.operations = 100;
+    view.rank = static_cast<int>(view.pid - 1000);
+  }
+  const auto found = alarms(snapshot);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].subject.rank, 1);
+  EXPECT_NE(found[0].action.find("kill -CONT 1001"), std::string::npos);
+  snapshot.processes[1].stopped = false;  // a job that has nothing to do is none that hangs
+  EXPECT_TRUE(alarms(snapshot).empty());
+}
+
 TEST(Hang, OfWhatUsuallyIsQuickIsNamedAfterHalfASecond) {
   Snapshot snapshot = with_history();
   snapshot.in_flight = {waiting(0, 499 * kMilli, 7), waiting(1, 499 * kMilli, 7),

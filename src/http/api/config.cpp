@@ -1,6 +1,7 @@
 // Every key of the configuration, and changes to those that can change now.
 #include <fmt/format.h>
 
+#include "analyze/debug/redact.hpp"
 #include "http/api/parameters.hpp"
 #include "http/api/resources.hpp"
 
@@ -13,17 +14,10 @@ namespace {
 constexpr const char* kTypes[] = {"boolean",  "integer", "real",    "text", "choice",
                                   "duration", "bytes",   "percent", "list"};
 
-bool is_secret(std::string_view key) {
-  for (const char* word : {"secret", "password", "token", "headers"}) {
-    if (key.find(word) != std::string_view::npos) return true;
-  }
-  return false;
-}
-
 json setting_json(const Config& config, const KeySpec& key) {
   json value = std::visit([](const auto& plain) { return json(plain); }, config.value(key.name));
   std::string written = config.written(key.name);
-  if (is_secret(key.name) && value.is_string() && !value.get<std::string>().empty()) {
+  if (names_a_secret(key.name) && !config.is_built_in(key.name)) {
     value = "(set)";
     written = "\"(set)\"";
   }

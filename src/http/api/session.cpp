@@ -44,12 +44,9 @@ const char* state_of(const Served& served, const Snapshot& snapshot) {
 }
 
 json processes_json(const Snapshot& snapshot) {
-  // The shape of one process is that of the command line's JSON.
   json out = json::array();
-  const json whole = to_json(snapshot);
-  for (const json& session : whole["sessions"]) {
-    for (const json& process : session["processes"]) out.push_back(process);
-  }
+  for (const ProcessView& process : snapshot.processes)
+    out.push_back(to_json(process, snapshot.real_offset_ns));
   return out;
 }
 
