@@ -9,6 +9,7 @@ extern const Command kDemoCommand;
 extern const Command kRunCommand;
 extern const Command kTopCommand;
 extern const Command kReportCommand;
+extern const Command kAlertsCommand;
 extern const Command kSessionsCommand;
 extern const Command kRecordCommand;
 extern const Command kInfoCommand;
