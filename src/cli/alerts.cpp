@@ -80,7 +80,7 @@ int check(const AlertSettings& settings, const AlertsOptions& options) {
   if (options.json)
     print_json({{"rules", rules}});
   else
-    fmt::print("  {} rule{}, all right\n", settings.rules.size(),
+    fmt::print("  {} rule{} right\n", settings.rules.size(),
                settings.rules.size() == 1 ? " is" : "s are");
   return 0;
 }

@@ -174,7 +174,7 @@ TEST_F(Service, NeverWaitsForAReceiver) {
   const HttpSink sink({"hang"});
   AlertService service(settings_of(toml("webhook_url = '" + sink.url() + "'\n")));
   const std::uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
-  for (int i = 1; i <= 1000; ++i) service.look(at(i, i % 2 == 0 ? 300 : 100));
+  for (int i = 1; i <= 400; ++i) service.look(at(i, i % 2 == 0 ? 300 : 100));
   EXPECT_LT(clock_ns(CLOCK_MONOTONIC) - begin_ns, 8'000'000'000u);  // the receiver takes 10 s
   EXPECT_GT(service.state()->deliveries[0].dropped, 0u);
 }
