@@ -86,9 +86,13 @@ void CommunicatorStudy::fill(CommunicatorRow& row, std::span<RankRow> rows, std:
   }
   row.first_mismatch = first_mismatch_;
   row.last_mismatch = last_mismatch_;
-  const auto most = std::max_element(kind_ns_.begin(), kind_ns_.end());
-  row.dominant = *most > 0 ? static_cast<Kind>(most - kind_ns_.begin()) : Kind::other;
-  row.dominant_collectives = kind_count_[static_cast<std::size_t>(most - kind_ns_.begin())];
+  // By the host's time; where that is unknown, by how many there were.
+  auto most = std::max_element(kind_ns_.begin(), kind_ns_.end()) - kind_ns_.begin();
+  const auto at = static_cast<std::size_t>(most);
+  if (kind_ns_[at] <= 0)
+    most = std::max_element(kind_count_.begin(), kind_count_.end()) - kind_count_.begin();
+  row.dominant_collectives = kind_count_[static_cast<std::size_t>(most)];
+  row.dominant = row.dominant_collectives > 0 ? static_cast<Kind>(most) : Kind::other;
 }
 
 CommunicatorStudy::Totals CommunicatorStudy::recent(std::int64_t& begin_slot) const {

@@ -10,6 +10,7 @@ extern const Command kRunCommand;
 extern const Command kServeCommand;
 extern const Command kTopCommand;
 extern const Command kReportCommand;
+extern const Command kAlertsCommand;
 extern const Command kSessionsCommand;
 extern const Command kRecordCommand;
 extern const Command kInfoCommand;

@@ -8,6 +8,7 @@
 #include "cli/config_set.hpp"
 #include "cli/render.hpp"
 #include "config/document.hpp"
+#include "session/alerts/settings.hpp"
 
 namespace peerscope {
 namespace {
@@ -98,7 +99,10 @@ int validate_main(Args& args) {
   args.leave_config();
   if (const auto status = args.parse()) return *status;
   const Result<Config> config = file.empty() ? load(args.sources()) : load_file(file);
-  const std::string problem = config ? "" : config.error().message;
+  std::string problem = config ? "" : config.error().message;
+  if (config) {  // rules are texts to the schema
+    if (const auto alerts = alert_settings(*config, ""); !alerts) problem = alerts.error().message;
+  }
   if (as_json) {
     fmt::print("{}\n", json{{"valid", problem.empty()},
                             {"error", problem.empty() ? json(nullptr) : json(problem)}}

@@ -31,7 +31,7 @@ std::vector<const Command*> all_commands() {
                                        &kBenchSuiteCommand,    &kBenchTuneCommand,
                                        &kVerifyCommand,        &kSimulateCommand,
                                        &kProfileCommand,       &kProfileCompareCommand,
-                                       &kBenchMonitorCommand};
+                                       &kBenchMonitorCommand,  &kAlertsCommand};
   for (int i = 0; i < kBenchCollectiveCommandCount; ++i)
     commands.push_back(&kBenchCollectiveCommands[i]);
   for (int i = 0; i < kConfigCommandCount; ++i) commands.push_back(&kConfigCommands[i]);

@@ -16,6 +16,7 @@ struct Unit {
   Quantity quantity;
   std::string_view name;
   double factor;
+  double divisor = 1;  // "95%" is 0.95 exactly
 };
 // Of one quantity the longer name first.
 constexpr Unit kUnits[] = {
@@ -43,9 +44,9 @@ constexpr Unit kUnits[] = {
     {Quantity::bandwidth, "kB/s", 1e3},
     {Quantity::bandwidth, "B/s", 1},
     {Quantity::rate, "/s", 1},
-    {Quantity::rate, "/min", 1.0 / 60},
-    {Quantity::rate, "/h", 1.0 / 3600},
-    {Quantity::share, "%", 0.01},
+    {Quantity::rate, "/min", 1, 60},
+    {Quantity::rate, "/h", 1, 3600},
+    {Quantity::share, "%", 1, 100},
 };
 
 std::string units_of(Quantity quantity) {
@@ -126,7 +127,7 @@ double Cursor::unit(Quantity quantity, double value, bool& known) {
     if (end < text_.size() && (is_letter(text_[end]) || is_digit(text_[end]))) continue;
     at_ = end;
     known = true;
-    return value * unit.factor;
+    return value * unit.factor / unit.divisor;
   }
   at_ = before;
   known = false;

@@ -1,7 +1,7 @@
 // Every key of the configuration, and changes to those that can change now.
 #include <fmt/format.h>
 
-#include "analyze/debug/redact.hpp"
+#include "config/document.hpp"
 #include "http/api/parameters.hpp"
 #include "http/api/resources.hpp"
 
@@ -16,11 +16,8 @@ constexpr const char* kTypes[] = {"boolean",  "integer", "real",    "text", "cho
 
 json setting_json(const Config& config, const KeySpec& key) {
   json value = std::visit([](const auto& plain) { return json(plain); }, config.value(key.name));
-  std::string written = config.written(key.name);
-  if (names_a_secret(key.name) && !config.is_built_in(key.name)) {
-    value = "(set)";
-    written = "\"(set)\"";
-  }
+  const std::string written = shown(config, key.name);
+  if (written != config.written(key.name)) value = written;  // a secret stays one
   return {{"key", key.name},
           {"value", value},
           {"written", written},

@@ -202,7 +202,8 @@ Result<HistoryPage> read_history(const std::string& path, const HistoryQuery& qu
   std::int64_t below = INT64_MAX;
   if (!query.cursor.empty()) {
     const char* end = query.cursor.data() + query.cursor.size();
-    if (std::from_chars(query.cursor.data(), end, below).ptr != end || below < 1)
+    const auto [rest, problem] = std::from_chars(query.cursor.data(), end, below);
+    if (rest != end || problem != std::errc{} || below < 1)
       return Error{ErrorCode::invalid_argument,
                    "this cursor is of no page of the history of alerts"};
   }

@@ -16,10 +16,10 @@ struct sqlite3;
 namespace peerscope {
 
 struct HistoryQuery {
-  std::string cursor;  // of an earlier page; empty: the newest
+  std::string cursor = {};  // of an earlier page; empty: the newest
   std::size_t limit = 100;
-  std::string rule, state, severity;  // empty: all
-  std::int64_t from_real_ns = 0;      // not before
+  std::string rule = {}, state = {}, severity = {};  // empty: all
+  std::int64_t from_real_ns = 0;                     // not before
 };
 
 struct HistoryItem {
