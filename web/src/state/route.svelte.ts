@@ -5,13 +5,12 @@ import type { Window } from "../api/types";
 
 class RouteState {
   #route = $state.raw<Route>(parse_hash(location.hash));
+  // A value of its own: what hangs on it (the page's own chunk) does not start again when a parameter changes.
+  readonly page: PageName = $derived(this.#route.page);
   readonly selection: Selection = $derived(selection_of(this.#route.params));
   readonly range: Range = $derived(range_of(this.#route.params));
   readonly window: Window = $derived(window_of(this.range));
 
-  get page(): PageName {
-    return this.#route.page;
-  }
   get params(): Record<string, string> {
     return this.#route.params;
   }
