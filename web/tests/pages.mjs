@@ -108,13 +108,13 @@ await check("figures change by themselves", async () => {
 await check("events reach the screen within 250 ms", async () => {
   await open("debugger?view=events&severity=trace");
   await until("three events came", () => page.evaluate(() => (window.__peerscope?.latency.count ?? 0) >= 3));
-  const samples = await page.evaluate(() => window.__peerscope.latency.samples_ms);
-  const sorted = [...samples].sort((a, b) => a - b);
-  const median = sorted[Math.floor(sorted.length / 2)];
-  assert.ok(median < 250, `median ${median.toFixed(0)} ms of ${samples.length}`);
+  const { samples_ms, page_ms } = await page.evaluate(() => window.__peerscope.latency);
+  const middle = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+  const said = `median ${middle(samples_ms).toFixed(1)} ms, most ${Math.max(...samples_ms).toFixed(1)} ms, n = ${samples_ms.length}; from the wire to the screen ${middle(page_ms).toFixed(1)} ms`;
+  assert.ok(middle(samples_ms) < 250, said);
   const marks = await page.evaluate(() => performance.getEntriesByName("peerscope:event-shown").length);
   assert.ok(marks > 0, "each is marked for the performance timeline");
-  return `median ${median.toFixed(1)} ms, most ${sorted[sorted.length - 1].toFixed(1)} ms, n = ${samples.length}`;
+  return said;
 });
 
 await check("60 frames a second while data comes four times a second", async () => {
