@@ -49,7 +49,7 @@ const text = (selector) => page.locator(selector).first().innerText();
 async function open(address) {
   await page.goto(`${base}#/${address}`);
   await page.locator("main h1").first().waitFor({ state: "attached", ...kWait });
-  await page.waitForFunction(() => !document.querySelector("main [role=status]"), null, kWait);
+  await page.waitForFunction(() => !document.querySelector("main [data-loading]"), null, kWait);
 }
 async function until(what, condition) {
   const end = Date.now() + kWait.timeout;

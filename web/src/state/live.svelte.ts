@@ -40,6 +40,7 @@ class Live {
   #applied = 0;
   #events_applied = -Infinity;
   #received = 0;
+  #was_lost = false;
   #stream = new Stream(kTopics, {
     message: ({ event, data }) => this.#take(event, data),
     state: (state, retry_in_ms) => this.#stream_state(state, retry_in_ms),
@@ -93,7 +94,8 @@ class Live {
     this.#stream.close_quietly();
   }
   #stream_state(state: StreamState, retry_in_ms: number): void {
-    const back = state === "open" && this.error !== null;
+    const back = state === "open" && (this.error !== null || this.#was_lost); // it may be another run by now
+    this.#was_lost = state === "lost" || (this.#was_lost && state !== "open");
     this.state = state;
     this.retry_in_ms = retry_in_ms;
     if (state === "unauthorized") this.#stop_for_token();
@@ -107,7 +109,7 @@ class Live {
   }
   #take_events(items: Event[]): void {
     const before = (this.#waiting.get("events") as Event[] | undefined) ?? [];
-    this.#waiting.set("events", [...before, ...items]);
+    this.#waiting.set("events", [...before, ...items].slice(-kKeptEvents)); // they pile up while paused
     this.#received = performance.now();
     this.#apply_in(Math.max(0, kEventsMs - (this.#received - this.#events_applied)));
   }
