@@ -68,7 +68,7 @@ if (token) {
   await check("the token is asked for, a wrong one refused, the right one kept", async () => {
     expected_complaints = ["401"];
     await page.goto(base);
-    const field = page.getByLabel("Token");
+    const field = page.getByLabel("Token", { exact: true });
     await field.waitFor(kWait);
     await field.fill("not-the-token");
     await page.getByRole("button", { name: "Open" }).click();
@@ -79,7 +79,7 @@ if (token) {
     await page.locator(".health").waitFor(kWait);
     await page.reload();
     await page.locator(".health").waitFor(kWait);
-    assert.equal(await page.getByLabel("Token").count(), 0, "it is remembered");
+    assert.equal(await page.getByLabel("Token", { exact: true }).count(), 0, "it is remembered");
     assert.ok(!(await page.evaluate(() => document.cookie)).includes("peerscope_token"), "scripts cannot read the cookie");
   });
   expected_complaints = [];
