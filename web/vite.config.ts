@@ -23,5 +23,5 @@ export default defineConfig({
     chunkSizeWarningLimit: 1600,
   },
   server: { proxy: { "/api": "http://127.0.0.1:8899", "/metrics": "http://127.0.0.1:8899" } },
-  test: { include: ["src/**/*.test.ts", "mock/**/*.test.mjs"], environment: "node" },
+  test: { include: ["src/**/*.test.ts", "mock/**/*.test.mjs"], environment: "node", testTimeout: 60_000 },
 });

@@ -189,7 +189,10 @@ export function make_server({ token = "", hang = false, started = Date.now() } =
     const slow = beat++ % 4 === 0;
     const fast = { overview: fresh(q, now), ranks: { items: rank_rows("10s", now) }, pairs: { items: pair_rows("10s", now) }, operation_stats: { items: operation_rows("10s", now) }, in_flight: { items: in_flight(now, state.hang) } };
     const rest = slow ? { session: session(now), devices: devices(now), alerts: alerts.state(now), findings: { items: findings(now, state.hang) } } : {};
-    for (const client of state.streams) for (const [topic, data] of Object.entries({ ...fast, ...rest })) push(client, topic, data);
+    for (const [topic, data] of Object.entries({ ...fast, ...rest })) {
+      const message = `event: ${topic}\ndata: ${JSON.stringify(data)}\n\n`;
+      for (const client of state.streams) if (client.topics.has(topic)) client.res.write(message);
+    }
   }
   function tick_events() {
     const newest = happened(now_of());

@@ -20,7 +20,7 @@ for (const theme of themes?.split(",") ?? ["dark", "light"]) {
     for (const address of pages?.split(",") ?? kPages) {
       await page.goto(`${base}#/${address}`);
       await page.waitForSelector("main h1", { state: "attached" });
-      await page.waitForFunction(() => !document.querySelector("main [role=status]"), null, { timeout: 15_000 }).catch(() => {});
+      await page.waitForFunction(() => !document.querySelector("main [data-loading]"), null, { timeout: 15_000 }).catch(() => {});
       await page.waitForTimeout(1200);
       await page.screenshot({ path: join(folder, `${address.replace(/[?&=/@]+/g, "-")}-${theme}-${width}.png`) });
     }

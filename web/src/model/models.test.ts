@@ -157,7 +157,7 @@ describe("small things", () => {
     expect([ink_on(viridis(0)), ink_on(viridis(1))]).toEqual(["#ffffff", "#0b0e13"]);
   });
   it("count what reached the screen, and the slowest", () => {
-    expect(note_latency(note_latency(kEmptyLatency, [40, 20]), [30])).toEqual({ count: 3, last_ms: 30, max_ms: 40, samples_ms: [40, 20, 30] });
+    expect(note_latency(note_latency(kEmptyLatency, [40, 20], 9), [30], 7)).toEqual({ count: 3, last_ms: 30, max_ms: 40, samples_ms: [40, 20, 30], page_ms: [9, 7] });
   });
   it("read conditions of a silence, and refuse nonsense", () => {
     expect(parse_matchers('rule = straggler, rank!="2"')?.map(matcher_text)).toEqual(["rule = straggler", "rank != 2"]);

@@ -9,7 +9,7 @@ export const kTopics = [
   "overview", "findings", "alerts", "events", "in_flight", "session", "ranks", "pairs", "devices", "operation_stats",
 ];
 const kApplyMs = 250;
-const kEventsMs = 80; // events are few and wanted at once
+const kEventsMs = 100; // between two lots of events: one that comes after a calm is shown at once
 const kKeptEvents = 500;
 const kKeptPoints = 60;
 
@@ -38,6 +38,9 @@ class Live {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #due = 0;
   #applied = 0;
+  #events_applied = -Infinity;
+  #received = 0;
+  #was_lost = false;
   #stream = new Stream(kTopics, {
     message: ({ event, data }) => this.#take(event, data),
     state: (state, retry_in_ms) => this.#stream_state(state, retry_in_ms),
@@ -91,7 +94,8 @@ class Live {
     this.#stream.close_quietly();
   }
   #stream_state(state: StreamState, retry_in_ms: number): void {
-    const back = state === "open" && this.error !== null;
+    const back = state === "open" && (this.error !== null || this.#was_lost); // it may be another run by now
+    this.#was_lost = state === "lost" || (this.#was_lost && state !== "open");
     this.state = state;
     this.retry_in_ms = retry_in_ms;
     if (state === "unauthorized") this.#stop_for_token();
@@ -105,8 +109,9 @@ class Live {
   }
   #take_events(items: Event[]): void {
     const before = (this.#waiting.get("events") as Event[] | undefined) ?? [];
-    this.#waiting.set("events", [...before, ...items]);
-    this.#apply_in(kEventsMs);
+    this.#waiting.set("events", [...before, ...items].slice(-kKeptEvents)); // they pile up while paused
+    this.#received = performance.now();
+    this.#apply_in(Math.max(0, kEventsMs - (this.#received - this.#events_applied)));
   }
   #apply_in(ms: number): void {
     const due = performance.now() + ms;
@@ -151,10 +156,11 @@ class Live {
     const fresh = items.filter((event) => !known.has(event.id)).sort((a, b) => b.id - a.id);
     if (fresh.length === 0) return;
     this.events = [...fresh, ...(this.events ?? [])].slice(0, kKeptEvents);
-    this.#measure(fresh);
+    this.#events_applied = performance.now();
+    this.#measure(fresh, this.#received);
   }
   // From when it happened to when it was painted: the frame after the change, then a task.
-  #measure(fresh: Event[]): void {
+  #measure(fresh: Event[], received: number): void {
     const start = this.session?.start_unix_ns;
     if (!start) return;
     const happened = fresh.map((event) => wall_ms(start, event.t_ns));
@@ -163,7 +169,7 @@ class Live {
       painted.port1.onmessage = () => {
         performance.mark("peerscope:event-shown", { detail: { events: fresh.length } });
         const now = performance.timeOrigin + performance.now();
-        this.latency = note_latency(this.latency, happened.map((ms) => now - ms));
+        this.latency = note_latency(this.latency, happened.map((ms) => now - ms), performance.now() - received);
         window.__peerscope = { latency: this.latency };
       };
       painted.port2.postMessage(null);
