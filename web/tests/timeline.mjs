@@ -126,6 +126,10 @@ await steps([
     await settle(300);
     const [from, to] = [Number(params().get("from")), Number(params().get("to"))];
     assert.ok(to > from && from >= at && to <= at + 20e6, `${from}..${to}`);
+    assert.equal(params().get("at"), `${at}..${at + 20e6}`, "selecting moved the view");
+    await page.keyboard.press("r");
+    await settle(300);
+    assert.equal(params().get("at"), null, "another range was chosen, and the view stayed");
   }],
   ["the search jumps to a match and says where it is", async () => {
     await open(`/timeline?at=${at}..${at + 20e6}`);
