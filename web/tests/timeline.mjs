@@ -17,6 +17,7 @@ const context = await browser.newContext({ viewport: { width: 1280, height: 900 
 const page = await context.newPage();
 const complaints = [];
 page.on("console", (m) => m.type() === "error" && complaints.push(m.text()));
+page.setDefaultTimeout(60_000);
 page.on("pageerror", (e) => complaints.push(String(e)));
 
 const session = await (await fetch(`${base}/api/v1/session`)).json();
@@ -175,7 +176,7 @@ await steps([
     const { items } = await (await fetch(`${base}/api/v1/collectives?limit=1&from=${at}&operation=all_reduce`)).json();
     const c = items[0];
     await open(`/topology?collective=${c.communicator_id}/${c.operation}/${c.sequence}@${c.first_ns}`);
-    await page.waitForSelector("section[aria-label='Links'] tbody tr", { timeout: 15000 });
+    await page.waitForSelector("section[aria-label='Links'] tbody tr", { timeout: 60_000 });
     await page.waitForFunction(() => /moves? over \d+ link/.test(document.querySelector("main").textContent));
     assert.ok((await page.locator("th:has-text('of the collective')").count()) > 0);
     await page.locator("section[aria-label='Links'] tbody .pick").first().click();
@@ -191,10 +192,10 @@ await steps([
     const loaded = [];
     page.on("request", (r) => /TopologySpace.*\.js/.test(r.url()) && loaded.push(r.url()));
     await open("/topology");
-    await page.waitForSelector(".graph canvas", { timeout: 15000 });
+    await page.waitForSelector(".graph canvas", { timeout: 60_000 });
     assert.equal(loaded.length, 0);
     await page.click("label:has-text('3-D')");
-    await page.waitForSelector(".space canvas", { timeout: 15000 });
+    await page.waitForSelector(".space canvas", { timeout: 60_000 });
     assert.equal(loaded.length, 1);
   }],
   ...["dark", "light"].flatMap((theme) => [`/timeline?at=${at}..${at + 20e6}`, "/topology"].map((hash) => [
