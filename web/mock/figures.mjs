@@ -1,7 +1,7 @@
 // The figures of windows, from the same operations that one can list.
 import { collectives, distribution, kComm, kPids, operations } from "./world.mjs";
 
-const kWindows = { "1s": 1e9, "10s": 10e9, "1m": 60e9, all: 200e9 };
+const kWindows = { "1s": 1e9, "10s": 10e9, "1m": 60e9, all: 90e9 };
 export const window_from = (name, now) => Math.max(0, now - (kWindows[name] ?? 10e9));
 const factor = { all_reduce: 1.5, all_gather: 0.75, reduce_scatter: 0.75, send: 1 };
 

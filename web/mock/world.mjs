@@ -3,7 +3,7 @@
 export const kComm = { id: "5f3a9c01b2d4e687", name: "tp" };
 export const kPids = [4101, 4102, 4103, 4104];
 export const kLateSince = 60e9;
-export const kKept = 200e9; // ns of single operations that can be asked for
+export const kKept = 90e9; // ns of single operations that can be asked for
 const kSlow = { from: 1, to: 3 };
 
 // A number in [0, 1) that depends on its arguments alone.

@@ -23,7 +23,7 @@ export function ink_of(element: Element): Ink {
 function axis(ink: Ink, text: (v: number) => string, size: number, space: number): uPlot.Axis {
   return {
     stroke: ink.text, font: ink.font, size, gap: 6, space,
-    grid: { stroke: ink.grid, width: 1 }, ticks: { show: false }, values: (_, splits) => splits.map((v) => (v === null ? "" : text(v))),
+    grid: { stroke: ink.grid, width: 1 }, ticks: { show: false }, values: (_, splits) => splits.map((v) => (v === null || v === undefined ? "" : text(v))),
   };
 }
 // Log axes: only powers get a label, or they run into each other.
@@ -35,7 +35,7 @@ export function make_lines(root: HTMLElement, options: LinesOptions, width: numb
   const ink = ink_of(root);
   const x_axis = axis(ink, options.x_text, 28, 80);
   const y_axis = axis(ink, options.y_text, 72, 36);
-  if (options.log_x) x_axis.filter = (_, splits) => splits.filter((_v, i) => i % 2 === 0 || splits.length < 12);
+  if (options.log_x) x_axis.filter = (_, splits) => splits.map((v, i) => (i % Math.ceil(splits.length / Math.max(2, width / 90)) === 0 ? v : null));
   if (options.log_y) y_axis.filter = powers(10);
   const plot = new uPlot({
     width, height, legend: { show: false }, padding: [12, 16, 0, 0],

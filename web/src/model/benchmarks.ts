@@ -9,26 +9,32 @@ export function curve_name(row: BenchRow): string {
   return [row.operation, row.algorithm, row.backend, row.dtype, row.redop === "none" ? "" : row.redop, `${row.ranks} ranks`, row.graph ? "graph" : ""].filter(Boolean).join(" ");
 }
 
-// One line a curve over all sizes; what was not measured is a gap.
-export function curves(file: BenchFile, what: "busbw" | "time", dark: boolean, prefix = "", first = 0): { x: number[]; lines: Line[] } {
-  const x = [...new Set(file.rows.map((r) => r.bytes))].filter((b) => b > 0).sort((a, b) => a - b);
-  const names = [...new Set(file.rows.map(curve_name))];
-  const lines = names.map((name, i) => {
-    const rows = new Map(file.rows.filter((r) => curve_name(r) === name).map((r) => [r.bytes, r]));
-    const value = (r: BenchRow | undefined): number | null => (r === undefined ? null : what === "busbw" ? positive(r.busbw_gbs) : r.time_us * 1000);
-    return { name: prefix + name, colour: series_colour(first + i, dark), values: x.map((b) => value(rows.get(b))), points: true };
-  });
-  return { x, lines };
-}
-function positive(value: number): number | null {
-  return value > 0 ? value : null;
+// Without the words that all have in common: "direct cuda", "ring nccl".
+export function short_names(names: string[]): Map<string, string> {
+  const words = names.map((n) => n.split(" "));
+  const common = new Set((words[0] ?? []).filter((w) => words.every((ws) => ws.includes(w))));
+  return new Map(names.map((n, i) => [n, words[i]!.filter((w) => !common.has(w)).join(" ") || n]));
 }
 
-export function curve_options(files: { name: string; file: BenchFile }[], what: "busbw" | "time", dark: boolean): LinesOptions {
-  const all = files.map(({ name, file }, i) => curves(file, what, dark, files.length > 1 ? `${name}: ` : "", i === 0 ? 0 : 2));
-  const x = [...new Set(all.flatMap((c) => c.x))].sort((a, b) => a - b);
-  const lines = all.flatMap((c, i) => c.lines.map((line) => ({ ...line, dashed: i > 0, values: x.map((b) => { const at = c.x.indexOf(b); return at < 0 ? null : line.values[at]!; }) })));
-  return { x, lines, x_text: (v) => size_text(v), y_text: what === "busbw" ? (v) => bandwidth_text(v) : (v) => duration_text(v), log_x: true, log_y: true };
+type Result = { name: string; file: BenchFile };
+
+// One line a curve over all sizes; what was not measured is a gap. The same curve has the same colour in each result; the
+// one compared with is dashed.
+export function curve_options(results: Result[], what: "busbw" | "time", dark: boolean): LinesOptions {
+  const x = [...new Set(results.flatMap((r) => r.file.rows.map((row) => row.bytes)))].filter((b) => b > 0).sort((a, b) => a - b);
+  const names = [...new Set(results.flatMap((r) => r.file.rows.map(curve_name)))];
+  const short = short_names(names);
+  const lines = results.flatMap((result, i) => names.map((name, n): Line => {
+    const rows = new Map(result.file.rows.filter((r) => curve_name(r) === name).map((r) => [r.bytes, r]));
+    const prefix = results.length > 1 ? `${result.name}: ` : "";
+    return { name: prefix + (names.length > 1 ? short.get(name)! : name), colour: series_colour(n, dark), values: x.map((b) => value_of(rows.get(b), what)), points: true, dashed: i > 0 };
+  }));
+  return { x, lines: lines.filter((line) => line.values.some((v) => v !== null)), x_text: size_text, y_text: what === "busbw" ? bandwidth_text : duration_text, log_x: true, log_y: true };
+}
+function value_of(row: BenchRow | undefined, what: "busbw" | "time"): number | null {
+  if (row === undefined) return null;
+  if (what === "time") return row.time_us * 1000;
+  return row.busbw_gbs > 0 ? row.busbw_gbs : null; // a logarithmic axis has no 0
 }
 
 export const kBenchColumns: Column<BenchRow>[] = [

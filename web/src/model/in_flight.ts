@@ -2,7 +2,7 @@
 import type { InFlight } from "../api/types";
 import { duration_text, size_text } from "./units";
 
-export type Seat = { rank: number; state: "here" | "odd" | "missing"; text: string };
+export type Seat = { rank: number; state: "here" | "odd" | "missing" | "coming"; text: string };
 export type Waiting = { key: string; title: string; note: string; severity: "critical" | "warning" | "ok"; verdict: string; seats: Seat[]; others: number };
 
 const kMostSeats = 256;
@@ -10,7 +10,7 @@ const kMostSeats = 256;
 export function waiting_of(item: InFlight): Waiting {
   const hang = item.finding !== null;
   const slow = item.normal_p999_ns !== null && item.age_ns > item.normal_p999_ns;
-  const seats = seats_of(item);
+  const seats = seats_of(item, hang || slow);
   return {
     key: `${item.communicator} ${item.operation} ${item.sequence}`, title: `${item.operation} #${item.sequence}`,
     note: `${item.communicator ?? "no communicator"}, ${size_text(item.bytes)}, ${item.entered.length} of ${item.ranks} ranks are in it`,
@@ -27,10 +27,10 @@ function verdict_of(item: InFlight, hang: boolean, slow: boolean): string {
   return `${age}; ${slow ? `longer than usual, ${normal}` : normal}`;
 }
 
-function seats_of(item: InFlight): Seat[] {
+function seats_of(item: InFlight, late: boolean): Seat[] {
   const out: Seat[] = [];
   for (const e of item.entered) if (e.rank !== null) out.push({ rank: e.rank, state: e.odd ? "odd" : "here", text: `came ${duration_text(e.age_ns)} ago, pid ${e.pid}${e.odd ? "; it does something else than the others" : ""}` });
-  for (const m of item.missing) out.push({ rank: m.rank, state: "missing", text: instead_text(m.instead) });
+  for (const m of item.missing) out.push({ rank: m.rank, state: late ? "missing" : "coming", text: instead_text(m.instead) });
   return out.sort((a, b) => a.rank - b.rank);
 }
 

@@ -16,7 +16,7 @@ export function headlines(overview: Overview, history: Point[]): Headline[] {
   return [
     { label: "Communication", figure: share(overview.communication_share), note: "of the ranks' time", why: "Share of the ranks' time spent in communication. – : no clock says.", values: take("communication_share"), show: share_text, from_zero: true },
     { label: `${name} p99`, figure: duration(times?.p99_ns), note: times ? `${clock} clock` : "no times yet", why: main ? `${name}, ${size_text(main.size_bytes)}: 1 of 100 takes longer. p50 ${duration_text(times?.p50_ns)}, n = ${count_text(times?.count)}` : "Nothing was recorded in this window.", values: take("p99_ns"), show: duration_text, from_zero: true },
-    { label: "Bus bandwidth", figure: bandwidth(main?.busbw_gbs), note: main && main.busbw_gbs !== null ? `${name}, ${main.bandwidth_clock} clock` : "", why: "As nccl-tests define it, of the operation that most time goes to.", values: take("busbw_gbs"), show: bandwidth_text, from_zero: true },
+    { label: main ? `${name} busbw` : "Bus bandwidth", figure: bandwidth(main?.busbw_gbs), note: main && main.busbw_gbs !== null ? `${main.bandwidth_clock} clock` : "", why: "As nccl-tests define it, of the operation that most time goes to.", values: take("busbw_gbs"), show: bandwidth_text, from_zero: true },
     { label: "Operations", figure: per_second(overview.operations_per_s), note: `${count_text(overview.operations)} in all`, why: "Operations that all ranks together performed, a second.", values: take("operations_per_s"), show: (v) => `${count_text(v)}/s`, from_zero: true },
   ];
 }

@@ -113,6 +113,13 @@ export function bounds(range: Range, now_ns: number | null, first_ns: number | n
   return { from: Math.max(first_ns ?? 0, Math.floor(now_ns - range.ns)), to: Math.ceil(now_ns) };
 }
 
+// How often what covers a range is worth asking for again: a fixed range never changes, a long one hardly.
+export function refresh_ms(range: Range): number {
+  if (range.kind === "custom") return 0;
+  if (range.kind === "all") return 5000;
+  return range.ns <= 60e9 ? 1000 : 2000;
+}
+
 // Figures of windows exist for 1 s, 10 s, 1 min and all; says which one a range gets.
 export function window_of(range: Range): Window {
   return range.kind === "custom" ? "all" : range.window;

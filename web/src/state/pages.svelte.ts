@@ -51,13 +51,21 @@ export class Pages<T> {
   }
 }
 
+const kTypingMs = 150; // not a question a letter
+
 // Starts anew whenever the question changes. Call it while a component is set up.
 export function paged<T>(ask: () => Ask): Pages<T> {
   const out = new Pages<T>();
   const key = $derived(JSON.stringify(ask()));
+  let first = true;
   $effect(() => {
-    void out.start(JSON.parse(key) as Ask);
-    return () => out.stop();
+    const asked = JSON.parse(key) as Ask;
+    const timer = setTimeout(() => void out.start(asked), first ? 0 : kTypingMs);
+    first = asked === null;
+    return () => {
+      clearTimeout(timer);
+      out.stop();
+    };
   });
   return out;
 }

@@ -55,10 +55,25 @@ export function resource<T>(ask: () => Ask, every_ms: number | (() => number) = 
   $effect(() => {
     const period = typeof every_ms === "function" ? every_ms() : every_ms;
     if (period <= 0 || live.paused) return;
-    const timer = setInterval(() => {
-      if (!document.hidden && !out.loading && !live.token_needed) void out.load(ask());
-    }, period);
-    return () => clearInterval(timer);
+    return repeat(period, async () => {
+      if (!document.hidden && !out.loading && !live.token_needed) await out.load(ask());
+    });
   });
   return out;
+}
+
+const kShareOfTime = 4; // what takes long is asked for less often: at most this part of the time is spent waiting
+
+function repeat(period_ms: number, work: () => Promise<void>): () => void {
+  let timer = setTimeout(step, period_ms);
+  let stopped = false;
+  async function step(): Promise<void> {
+    const begun = performance.now();
+    await work();
+    if (!stopped) timer = setTimeout(step, Math.max(period_ms, (performance.now() - begun) * kShareOfTime));
+  }
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
 }

@@ -1,9 +1,9 @@
 // Figures of a window: pushed for the last 10 s, asked for once a second for any other.
 import { route } from "./route.svelte";
 import { resource, type Resource } from "./resource.svelte";
-import { kWindowNames } from "../model/url";
+import { kWindowNames, refresh_ms } from "../model/url";
 
-const kAskMs = 1000;
+const kAskMs = 1000; // also where the range is fixed: the window behind it moves
 
 export type Windowed<T> = { readonly data: T | null; readonly error: unknown; readonly note: string; reload(): void };
 
@@ -12,7 +12,7 @@ export function windowed<T, A>(path: string, pushed: () => T | null, unwrap: (an
   const asks = $derived(route.window !== "10s");
   const out: Resource<A> = resource<A>(
     () => (asks ? { path, query: { window: route.window } } : null),
-    () => (asks ? kAskMs : 0),
+    () => (asks ? Math.max(kAskMs, refresh_ms(route.range)) : 0),
   );
   return {
     get data() {
