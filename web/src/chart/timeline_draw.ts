@@ -42,8 +42,8 @@ export function draw_lanes(c: CanvasRenderingContext2D, f: Frame): void {
   draw_bins(pen);
   move_hatches(f.ink, -((f.view.from * scale) % kHatchPx), f.dpr);
   draw_bands(pen);
-  draw_ops(pen);
   draw_open(pen);
+  draw_ops(pen);
   draw_chosen(pen);
   draw_now(pen);
 }

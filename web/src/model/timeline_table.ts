@@ -26,6 +26,11 @@ export function view_of(range: Range, run: Span): Span | null {
   return { from: run.to - range.ns, to: run.to + range.ns * 0.02 };
 }
 
+// Which range the address asks for: when another one is chosen, the view follows it.
+export function range_key(params: Record<string, string>): string {
+  return [params.range, params.from, params.to].join(" ");
+}
+
 export function in_view(view: Span): { from: number; to: number } {
   return { from: Math.max(0, Math.floor(view.from)), to: Math.max(1, Math.ceil(view.to)) };
 }
@@ -42,7 +47,7 @@ export function key_of(op: Operation): CollectiveKey | null {
 
 export function shown_text(exact: boolean, operations: number): string {
   if (exact) return `${count_text(operations)} operations, one by one`;
-  return "too many to draw one by one: height shows how busy each moment is (square root); zoom in for operations";
+  return "height: how busy (square root); zoom in for single operations";
 }
 
 // The lanes have a time of their own: only what else is selected filters them.

@@ -24,7 +24,7 @@ export type Drawing = { placed: Placed[]; wires: Wire[]; width: number; height: 
 type Size = { width: number; height: number };
 type Part = Size & { box: Box; at: { x: number; y: number }; parts: Part[] };
 
-export const kLeaf: Size = { width: 116, height: 48 };
+export const kLeaf: Size = { width: 128, height: 48 };
 const kPad = 20;
 const kHead = 24; // room for the label of a box that holds others
 const kGap = 44;
@@ -73,8 +73,15 @@ function arrange(parts: Part[], { joined, narrow }: How): Size & { parts: Part[]
     const hub = degree.indexOf(most);
     return ring(parts.filter((_, i) => i !== hub), parts[hub]!);
   }
-  if (parts.length > 2 && parts.length <= 24 && pairs >= parts.length) return ring(parts, null);
+  const some = pairs >= parts.length - 1 && degree.every((d) => d > 0);
+  if (parts.length > 2 && parts.length <= 24 && alike(parts) && (parts.length > 3 ? some : pairs > 2)) return ring(parts, null);
   return rows(parts, narrow);
+}
+
+// One that is much larger than the others would blow a ring up.
+function alike(parts: Part[]): boolean {
+  const widths = parts.map((p) => p.width);
+  return Math.max(...widths) <= 1.6 * Math.min(...widths);
 }
 
 function ring(parts: Part[], hub: Part | null): Size & { parts: Part[] } {
