@@ -359,6 +359,18 @@ TEST_F(TlsServerTest, EventsComeOverTlsAndStopEndsThem) {
   EXPECT_EQ(client.rest(), "");
 }
 
+TEST_F(TlsServerTest, WhoNeverEndsTheHandshakeIsCutOff) {
+  options_.request_time = std::chrono::milliseconds(300);
+  start();
+  TestSocket silent(port()), half(port());
+  ASSERT_TRUE(half.put("\x16\x03\x01\x02"));
+  EXPECT_EQ(silent.rest(), "");
+  EXPECT_FALSE(silent.timed_out());
+  (void)half.rest();
+  EXPECT_FALSE(half.timed_out());
+  EXPECT_TRUE(eventually([this] { return server_->counters().connections == 0; }));
+}
+
 TEST_F(TlsServerTest, SaysWhatIsWrongWithACertificate) {
   options_.tls_key = options_.tls_cert;
   const auto started = Server::start(options_, [](const Request&) { return Response{}; }, nullptr);
