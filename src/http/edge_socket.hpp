@@ -107,7 +107,10 @@ class Linger : public std::enable_shared_from_this<Linger> {
 template <class Base>
 class EdgeSocket : public Base {
  public:
-  EdgeSocket(Base socket, Slot slot) : Base(std::move(socket)), slot_(std::move(slot)) {}
+  EdgeSocket(Base socket, Slot slot, std::chrono::milliseconds handshake_time)
+      : Base(std::move(socket)), slot_(std::move(slot)), handshake_time_(handshake_time) {}
+
+  [[nodiscard]] std::chrono::milliseconds handshake_time() const { return handshake_time_; }
 
   template <class Buffers, class Handler>
   void async_read_some(const Buffers& buffers, Handler handler) {
@@ -154,6 +157,7 @@ class EdgeSocket : public Base {
   }
 
   Slot slot_;
+  std::chrono::milliseconds handshake_time_;
   bool reading_ = false;
 };
 
@@ -164,9 +168,9 @@ using TlsEdge = EdgeSocket<restinio::impl::tls_socket_t>;
 template <class Connection, class Start, class Fail>
 void prepare_connection_and_start_read(TlsEdge& socket, Connection& connection, Start start,
                                        Fail fail) {
-  constexpr std::chrono::seconds kHandshake{10};
   auto self = connection.shared_from_this();
-  auto timer = std::make_shared<asio::steady_timer>(connection.get_executor(), kHandshake);
+  auto timer =
+      std::make_shared<asio::steady_timer>(connection.get_executor(), socket.handshake_time());
   timer->async_wait([&socket, weak = std::weak_ptr(self)](const asio::error_code& error) {
     const auto alive = weak.lock();
     asio::error_code ignored;

@@ -89,8 +89,8 @@ void EventHub::publish(std::string_view name, std::string_view json, Retain reta
     keep(topic, frame_of(event_text(id_of(next_), topic, json)), retain);
     ++counters_.published;
     for (const auto& client : clients_) {
-      if (client->waiting && !client->wants(topic)) {
-        client->cursor = next_;
+      if (!client->wants(topic)) {
+        if (client->cursor + 1 == next_) client->cursor = next_;  // nothing else is left for it
       } else if (client->waiting) {
         client->waiting = false;
         woken.push_back(client);

@@ -17,7 +17,7 @@ using Frame = std::shared_ptr<const std::string>;  // "id: 3f-7\nevent: overview
 
 struct EventHubOptions {
   std::size_t max_events = 1024;  // that are kept for clients that come back
-  std::size_t max_bytes = 4 << 20;
+  std::size_t max_bytes = 8 << 20;
   std::size_t max_behind = 512;  // events that a client may be late before it is dropped
   std::size_t max_clients = 512;
   std::vector<std::string> default_topics;  // for who names none; empty: all

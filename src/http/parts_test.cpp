@@ -248,6 +248,18 @@ TEST(EventHub, ASlowClientIsDroppedAndCounted) {
   EXPECT_EQ(hub.counters().dropped, 1U);
 }
 
+TEST(EventHub, WhatAClientDoesNotWantMakesNobodyLate) {
+  EventHubOptions options;
+  options.max_events = 5;
+  options.max_behind = 5;
+  EventHub hub(options);
+  const auto client = hub.subscribe({{"rare"}, ""}, [] {});  // busy with its greeting
+  for (int at = 0; at < 100; ++at) hub.publish("often", "1");
+  hub.publish("rare", "2");
+  EXPECT_THAT(text_of(hub, client), HasSubstr("data: 2"));
+  EXPECT_EQ(hub.counters().dropped, 0U);
+}
+
 TEST(EventHub, MemoryIsBoundedByBytesToo) {
   EventHubOptions options;
   options.max_bytes = 10'000;

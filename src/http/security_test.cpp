@@ -303,6 +303,24 @@ TEST_F(SecurityTest, TenThousandConnectionsAreHarmless) {
   EXPECT_TRUE(eventually([this] { return server_->counters().connections == 0; }));
 }
 
+TEST_F(SecurityTest, AcceptingGoesOnAfterAllFilesWereInUse) {
+  start();
+  ASSERT_TRUE(lives());
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const int next = dup(0);
+  close(next);
+  const rlimit one_more{static_cast<rlim_t>(next) + 1, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &one_more), 0);
+  TestSocket socket(port());  // takes the last one
+  EXPECT_TRUE(socket.put(
+      text_of(Call{.method = "GET", .target = "/api/v1/health", .more = "", .body = ""})));
+  EXPECT_EQ(socket.more(std::chrono::milliseconds(300)), "");
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(parsed(socket.rest()).status, 200);
+  EXPECT_TRUE(lives());
+}
+
 TEST_F(SecurityTest, WhoComesWhenItIsFullIsToldSo) {
   options_.max_connections = 2;
   start();

@@ -1,8 +1,6 @@
 #include "http/server.hpp"
 
 #include <atomic>
-#include <mutex>
-#include <set>
 #include <thread>
 
 #include <sys/resource.h>
@@ -61,8 +59,7 @@ struct Server::Core {
   std::uint16_t port = 0;
   std::atomic<bool> stopped{false};
   std::atomic<std::uint64_t> connections{0}, connections_refused{0};
-  std::mutex mutex;  // guards `streams`
-  std::set<std::shared_ptr<EventStream>> streams;
+  Streams streams;
 
   void serve(const std::shared_ptr<restinio::request_t>& request);
   void start_events(Wire wire, Answer answer);
@@ -181,12 +178,7 @@ void Server::Core::serve(const std::shared_ptr<restinio::request_t>& request) {
 }
 
 void Server::Core::start_events(Wire wire, Answer answer) {
-  const auto stream = std::make_shared<EventStream>(
-      *hub, std::move(wire), [this](const std::shared_ptr<EventStream>& ended) {
-        ended->leave();
-        const std::lock_guard lock(mutex);
-        streams.erase(ended);
-      });
+  const auto stream = std::make_shared<EventStream>(*hub, std::move(wire), streams);
   if (!stream->subscribe(answer.events, doorbell)) {
     Response full =
         error_response(503, "too_many_clients", "too many clients follow the events already");
@@ -194,15 +186,11 @@ void Server::Core::start_events(Wire wire, Answer answer) {
     answer.body = std::move(full.body);
     return send_whole(std::move(stream->wire()), std::move(answer));
   }
-  {
-    const std::lock_guard lock(mutex);
-    streams.insert(stream);
-  }
   stream->start(answer);
 }
 
 void Server::Core::start_body(Wire wire, Answer answer) {
-  std::make_shared<BodyPump>(*workers, std::move(wire), std::move(answer.stream), answer.gzip)
+  std::make_shared<BodyPump>(*workers, std::move(wire), std::move(answer.stream), streams)
       ->start(answer);
 }
 
@@ -286,7 +274,6 @@ void Server::Core::stop() {
   workers->stop();
   workers->join();
   workers.reset();
-  for (const auto& stream : std::set(streams)) stream->leave();
   streams.clear();
   acceptor.reset();
   pause.reset();
@@ -330,17 +317,17 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Hand
   };
   if (options.tls_cert.empty()) {
     core->admit = admission<PlainEdge>(*core->io, options, serve, [](TcpSocket socket, Slot slot) {
-      return PlainEdge(std::move(socket), std::move(slot));
+      return PlainEdge(std::move(socket), std::move(slot), {});
     });
   } else {
     auto context = tls_context(options);
     if (!context) return context.error();
-    core->admit = admission<TlsEdge>(*core->io, options, serve,
-                                     [raw, tls = *context](TcpSocket socket, Slot slot) {
-                                       restinio::impl::tls_socket_t stream(*raw->io, tls);
-                                       stream.asio_ssl_stream().next_layer() = std::move(socket);
-                                       return TlsEdge(std::move(stream), std::move(slot));
-                                     });
+    core->admit = admission<TlsEdge>(
+        *core->io, options, serve, [raw, tls = *context](TcpSocket socket, Slot slot) {
+          restinio::impl::tls_socket_t stream(*raw->io, tls);
+          stream.asio_ssl_stream().next_layer() = std::move(socket);
+          return TlsEdge(std::move(stream), std::move(slot), raw->options.request_time);
+        });
   }
   if (Status listening = core->listen(); !listening) return listening.error();
   core->run();

@@ -285,22 +285,24 @@ TEST_F(ServerTest, AClientOfEventsThatGoesIsForgotten) {
 }
 
 TEST_F(ServerTest, ASlowClientOfEventsIsDroppedAndNobodyWaitsForIt) {
-  options_.write_time = std::chrono::milliseconds(300);
+  options_.write_time = std::chrono::seconds(5);
   start();
   TestSocket slow(port(), 4096), quick(port());
   ASSERT_TRUE(slow.put(stream_request()));
   ASSERT_TRUE(quick.put(stream_request("?topics=last")));
   ASSERT_TRUE(slow.wait_for("retry:"));
   ASSERT_TRUE(quick.wait_for("retry:"));
-  const std::string large = "\"" + std::string(100'000, 'x') + "\"";
-  for (int at = 0; at < 1000 && server_->counters().events.dropped == 0; ++at)
+  const std::string large = "\"" + std::string(1'000'000, 'x') + "\"";
+  for (int at = 0; at < 100 && server_->counters().events.dropped == 0; ++at)
     hub_.publish("events", large);
   EXPECT_EQ(server_->counters().events.dropped, 1U);
   hub_.publish("last", "1");
   EXPECT_TRUE(quick.wait_for("event: last"));
-  EXPECT_TRUE(eventually([this] { return server_->counters().events.clients == 1; }));
-  EXPECT_TRUE(eventually([this] { return server_->counters().connections == 1; }))
-      << "its connection is closed";
+  const auto alone = [this] {
+    const ServerCounters now = server_->counters();
+    return now.events.clients == 1 && now.connections == 1;
+  };
+  EXPECT_TRUE(eventually(alone, std::chrono::seconds(30))) << "its connection is closed";
 }
 
 // ---- TLS ----------------------------------------------------------------------------------------------------------
@@ -357,6 +359,18 @@ TEST_F(TlsServerTest, EventsComeOverTlsAndStopEndsThem) {
   }
   server_->stop();
   EXPECT_EQ(client.rest(), "");
+}
+
+TEST_F(TlsServerTest, WhoNeverEndsTheHandshakeIsCutOff) {
+  options_.request_time = std::chrono::milliseconds(300);
+  start();
+  TestSocket silent(port()), half(port());
+  ASSERT_TRUE(half.put("\x16\x03\x01\x02"));
+  EXPECT_EQ(silent.rest(), "");
+  EXPECT_FALSE(silent.timed_out());
+  (void)half.rest();
+  EXPECT_FALSE(half.timed_out());
+  EXPECT_TRUE(eventually([this] { return server_->counters().connections == 0; }));
 }
 
 TEST_F(TlsServerTest, SaysWhatIsWrongWithACertificate) {

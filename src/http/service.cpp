@@ -216,6 +216,7 @@ Answer Service::reply(Asked asked) {
       return finish(request, not_allowed(request.method, "GET"), is_head);
     Response events;
     events.type = "text/event-stream";
+    events.headers.emplace_back("X-Accel-Buffering", "no");  // nginx would keep them back
     Answer answer = finish(request, std::move(events), false);
     answer.is_events = true;
     answer.events = {list_of(request.parameter("topics").value_or("")),

@@ -1,7 +1,7 @@
 // Answers that take their time: events, and bodies that come in pieces. Included by server.cpp only.
 #pragma once
 
-#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -35,11 +35,53 @@ class Doorbell {
   asio::io_context* io_;
 };
 
-class EventStream : public std::enable_shared_from_this<EventStream> {
+// An answer that is under way. It holds its connection, and the connection what is to be called when bytes are out; so
+// that one may hold the stream only weakly, or nobody would ever let go.
+class Stream {
  public:
-  EventStream(EventHub& hub, Wire wire,
-              std::function<void(const std::shared_ptr<EventStream>&)> ended)
-      : hub_(hub), wire_(std::move(wire)), ended_(std::move(ended)) {}
+  Stream() = default;
+  virtual ~Stream() = default;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+};
+
+// Those under way: whoever is not in here is gone.
+class Streams {
+ public:
+  void add(std::shared_ptr<Stream> stream) {
+    const std::lock_guard lock(mutex_);
+    const Stream* const key = stream.get();
+    streams_.emplace(key, std::move(stream));
+  }
+  void remove(const Stream& stream) {
+    std::shared_ptr<Stream>
+        last;  // ends when the lock is free: a stream's end is somebody else's code
+    const std::lock_guard lock(mutex_);
+    const auto found = streams_.find(&stream);
+    if (found == streams_.end()) return;
+    last = std::move(found->second);
+    streams_.erase(found);
+  }
+  void clear() {
+    std::map<const Stream*, std::shared_ptr<Stream>> all;
+    const std::lock_guard lock(mutex_);
+    all.swap(streams_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<const Stream*, std::shared_ptr<Stream>> streams_;
+};
+
+class EventStream final : public Stream, public std::enable_shared_from_this<EventStream> {
+ public:
+  EventStream(EventHub& hub, Wire wire, Streams& streams)
+      : hub_(hub), wire_(std::move(wire)), streams_(streams) {}
+  ~EventStream() override {
+    if (client_) hub_.unsubscribe(client_);
+  }
+  EventStream(const EventStream&) = delete;
+  EventStream& operator=(const EventStream&) = delete;
 
   bool subscribe(const EventRequest& request, const std::shared_ptr<Doorbell>& doorbell) {
     client_ = hub_.subscribe(request, [doorbell, weak = weak_from_this()] {
@@ -51,13 +93,12 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
   }
 
   void start(const Answer& answer) {
+    streams_.add(shared_from_this());
     Parts parts;
     parts.emplace_back(head_of(answer, wire_, wire_.chunked ? Length::chunks : Length::none));
     send(std::move(parts));
   }
 
-  // The client gets no more; the connection is closed when the stream is gone.
-  void leave() { hub_.unsubscribe(client_); }
   Wire& wire() { return wire_; }
 
  private:
@@ -68,7 +109,7 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
     if (taken == EventHub::Taken::waiting) return;
     if (taken == EventHub::Taken::closed) {
       wire_.abort();
-      return ended_(shared_from_this());
+      return streams_.remove(*this);
     }
     std::size_t bytes = 0;
     for (const Frame& frame : frames) bytes += frame->size();
@@ -80,9 +121,11 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
   }
 
   void send(Parts parts) {
-    wire_.send(std::move(parts), false, [self = shared_from_this()](const asio::error_code& error) {
+    wire_.send(std::move(parts), false, [weak = weak_from_this()](const asio::error_code& error) {
+      const auto self = weak.lock();
+      if (!self) return;
       if (error)
-        self->ended_(self);
+        self->streams_.remove(*self);
       else
         self->pump();
     });
@@ -90,20 +133,20 @@ class EventStream : public std::enable_shared_from_this<EventStream> {
 
   EventHub& hub_;
   Wire wire_;
-  std::function<void(const std::shared_ptr<EventStream>&)> ended_;
+  Streams& streams_;
   std::shared_ptr<EventClient> client_;
 };
 
 // A body that comes in pieces: the next one is asked for when the client has taken the last.
-class BodyPump : public std::enable_shared_from_this<BodyPump> {
+class BodyPump final : public Stream, public std::enable_shared_from_this<BodyPump> {
  public:
-  BodyPump(asio::thread_pool& workers, Wire wire, BodyStream stream, bool gzip)
-      : workers_(workers),
-        wire_(std::move(wire)),
-        stream_(std::move(stream)),
-        gzip_(gzip ? GzipStream::open() : nullptr) {}
+  BodyPump(asio::thread_pool& workers, Wire wire, BodyStream stream, Streams& streams)
+      : workers_(workers), wire_(std::move(wire)), stream_(std::move(stream)), streams_(streams) {}
 
   void start(const Answer& answer) {
+    if (answer.gzip) gzip_ = GzipStream::open();
+    if (answer.gzip && !gzip_) return wire_.abort();  // no memory
+    streams_.add(shared_from_this());
     Parts parts;
     parts.emplace_back(head_of(answer, wire_, wire_.chunked ? Length::chunks : Length::none));
     send(std::move(parts), false);
@@ -121,28 +164,38 @@ class BodyPump : public std::enable_shared_from_this<BodyPump> {
       more = stream_(piece);
       if (gzip_) piece = gzip_->put(piece, !more);
     } catch (...) {  // the head is out: all that can be said is that the body is not whole
-      return wire_.abort();
+      wire_.abort();
+      return streams_.remove(*this);
     }
     if (more && piece.empty()) return next();
-    Parts parts;
-    if (!piece.empty() && wire_.chunked) parts.emplace_back(fmt::format("{:x}\r\n", piece.size()));
     const bool any = !piece.empty();
+    Parts parts;
+    if (any && wire_.chunked) parts.emplace_back(fmt::format("{:x}\r\n", piece.size()));
     if (any) parts.emplace_back(std::move(piece));
-    if (wire_.chunked)
+    if (wire_.chunked && (any || !more))
       parts.emplace_back(std::string(any ? "\r\n" : "") + (more ? "" : "0\r\n\r\n"));
     send(std::move(parts), !more);
   }
 
   void send(Parts parts, bool last) {
-    if (last) return wire_.send(std::move(parts), true);
-    wire_.send(std::move(parts), false, [self = shared_from_this()](const asio::error_code& error) {
-      if (!error) self->next();
+    if (last) {
+      wire_.send(std::move(parts), true);
+      return streams_.remove(*this);
+    }
+    wire_.send(std::move(parts), false, [weak = weak_from_this()](const asio::error_code& error) {
+      const auto self = weak.lock();
+      if (!self) return;
+      if (error)
+        self->streams_.remove(*self);
+      else
+        self->next();
     });
   }
 
   asio::thread_pool& workers_;
   Wire wire_;
   BodyStream stream_;
+  Streams& streams_;
   std::unique_ptr<GzipStream> gzip_;
 };
 
