@@ -13,6 +13,7 @@ namespace peerscope {
 namespace {
 
 constexpr std::size_t kCacheBytes = 48U << 20;
+constexpr std::size_t kReaderBytesOfChunk = 128;
 constexpr auto kPublishEvery = std::chrono::milliseconds(100);
 
 StoreView view_of(std::shared_ptr<const TraceReader> trace,
@@ -24,6 +25,19 @@ StoreView view_of(std::shared_ptr<const TraceReader> trace,
   }
   if (view.first_ns > view.last_ns) view.first_ns = view.last_ns = kUnknownNs;
   return view;
+}
+
+// How many of the `indexed` first chunks are no longer at the front of the trace; more than all: what is left is not
+// what was indexed.
+std::size_t chunks_gone(const TraceReader& before, const TraceReader& after, std::size_t indexed) {
+  if (after.trace_id() != before.trace_id()) return indexed + 1;
+  const std::uint64_t first = after.chunks().empty() ? UINT64_MAX : after.chunk_id(0);
+  std::size_t gone = 0;
+  while (gone < indexed && before.chunk_id(gone) < first) ++gone;
+  const std::size_t left = indexed - gone;
+  const bool same = left == 0 || (left <= after.chunks().size() &&
+                                  after.chunk_id(left - 1) == before.chunk_id(indexed - 1));
+  return same ? gone : indexed + 1;
 }
 
 }  // namespace
@@ -75,16 +89,14 @@ void Store::State::look_again() {
   auto newer = trace->refreshed();
   if (!newer || !*newer) return;
   auto next = std::make_shared<const TraceReader>(std::move(**newer));
-  if (next->trace_id() != trace->trace_id()) {
+  const std::size_t gone = chunks_gone(*trace, *next, indexed);
+  if (gone > indexed) {
     index = Index();
+    index.expect(*next);
     indexed = 0;
-  } else {
-    std::size_t gone = 0;
-    const std::uint64_t first = next->chunks().empty() ? UINT64_MAX : next->chunk_id(0);
-    while (gone < trace->chunks().size() && trace->chunk_id(gone) < first) ++gone;
-    const std::size_t known = std::min(gone, indexed);
-    if (known > 0) index.forget(*next, known);
-    indexed -= known;
+  } else if (gone > 0) {
+    index.forget(*next, gone);
+    indexed -= gone;
   }
   trace = std::move(next);
 }
@@ -145,7 +157,7 @@ StoreState Store::state() const {
   out.slot_ns = view->index->slots.slot_ns();
   out.overflowed = view->index->overflowed;
   out.memory_bytes = view->index->memory_bytes + state_->cache.memory_bytes() +
-                     view->trace->chunks().size() * (sizeof(ChunkInfo) + sizeof(OpFilter));
+                     view->trace->chunks().size() * kReaderBytesOfChunk;
   return out;
 }
 
