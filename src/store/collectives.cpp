@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kMostChunks = 12;  // of one page, before its neighbours
 constexpr std::size_t kNeighbours = 2;   // on either side, for ranks that came earlier or later
+constexpr std::size_t kMostNeighbours = 8;
 constexpr std::size_t kMostItems = 4096;
 constexpr std::uint32_t kCollectives = [] {
   std::uint32_t kinds = 0;
@@ -36,7 +37,7 @@ class Page {
 
  private:
   void load(std::size_t chunk);
-  void load_neighbours();
+  void load_neighbours(std::span<const Found> found);
   [[nodiscard]] std::optional<PageKey> key_of(const Join::Group& group) const;
   // Those that pass, come after the cursor and before `end`; the first most_ + 1 of them.
   std::vector<Found> find(const std::optional<PageKey>& end) const;
@@ -56,13 +57,20 @@ void Page::load(std::size_t number) {
   if (const auto columns = ChunkColumns::with_sequence(*chunk)) join_.add(*columns);
 }
 
-void Page::load_neighbours() {
+// Of the chunks in which these lie.
+void Page::load_neighbours(std::span<const Found> found) {
   const std::set<std::size_t> walked = loaded_;
-  const std::size_t count = view_.trace->chunks().size();
-  for (const std::size_t chunk : walked) {
-    for (std::size_t i = 1; i <= kNeighbours; ++i) {
-      if (chunk + i < count) load(chunk + i);
-      if (chunk >= i) load(chunk - i);
+  const std::vector<ChunkInfo>& chunks = view_.trace->chunks();
+  for (const Found& each : found) {
+    const CollectiveItem& item = each.item;
+    if (item.seen == item.ranks) continue;
+    for (const std::size_t chunk : walked) {
+      if (chunks[chunk].first_ns > item.last_ns || chunks[chunk].last_ns < item.first_ns) continue;
+      for (std::size_t i = 1; i <= kNeighbours; ++i) {
+        if (loaded_.size() >= walked.size() + kMostNeighbours) return;
+        if (chunk + i < chunks.size()) load(chunk + i);
+        if (chunk >= i) load(chunk - i);
+      }
     }
   }
 }
@@ -109,10 +117,10 @@ CollectivePage Page::make() {
     load(walk.next());
   }
   std::vector<Found> found = find(end);
-  const std::size_t first = std::min(found.size(), most_);
-  if (std::any_of(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(first),
+  const auto shown = std::span(found).first(std::min(found.size(), most_));
+  if (std::any_of(shown.begin(), shown.end(),
                   [](const Found& each) { return each.item.seen < each.item.ranks; })) {
-    load_neighbours();
+    load_neighbours(shown);
     found = find(end);
   }
   Cursor next = cursor_;

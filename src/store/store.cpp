@@ -13,6 +13,7 @@ namespace peerscope {
 namespace {
 
 constexpr std::size_t kCacheBytes = 48U << 20;
+constexpr std::size_t kReaderBytesOfChunk = 128;
 constexpr auto kPublishEvery = std::chrono::milliseconds(100);
 
 StoreView view_of(std::shared_ptr<const TraceReader> trace,
@@ -24,6 +25,19 @@ StoreView view_of(std::shared_ptr<const TraceReader> trace,
   }
   if (view.first_ns > view.last_ns) view.first_ns = view.last_ns = kUnknownNs;
   return view;
+}
+
+// How many of the `indexed` first chunks are no longer at the front of the trace; more than all: what is left is not
+// what was indexed.
+std::size_t chunks_gone(const TraceReader& before, const TraceReader& after, std::size_t indexed) {
+  if (after.trace_id() != before.trace_id()) return indexed + 1;
+  const std::uint64_t first = after.chunks().empty() ? UINT64_MAX : after.chunk_id(0);
+  std::size_t gone = 0;
+  while (gone < indexed && before.chunk_id(gone) < first) ++gone;
+  const std::size_t left = indexed - gone;
+  const bool same = left == 0 || (left <= after.chunks().size() &&
+                                  after.chunk_id(left - 1) == before.chunk_id(indexed - 1));
+  return same ? gone : indexed + 1;
 }
 
 }  // namespace
@@ -75,29 +89,30 @@ void Store::State::look_again() {
   auto newer = trace->refreshed();
   if (!newer || !*newer) return;
   auto next = std::make_shared<const TraceReader>(std::move(**newer));
-  if (next->trace_id() != trace->trace_id()) {
+  const std::size_t gone = chunks_gone(*trace, *next, indexed);
+  if (gone > indexed) {
     index = Index();
+    index.expect(*next);
     indexed = 0;
-  } else {
-    std::size_t gone = 0;
-    const std::uint64_t first = next->chunks().empty() ? UINT64_MAX : next->chunk_id(0);
-    while (gone < trace->chunks().size() && trace->chunk_id(gone) < first) ++gone;
-    const std::size_t known = std::min(gone, indexed);
-    if (known > 0) index.forget(*next, known);
-    indexed -= known;
+  } else if (gone > 0) {
+    index.forget(*next, gone);
+    indexed -= gone;
   }
   trace = std::move(next);
 }
 
+// Views are published often enough to be seen growing, and so seldom that this takes little of the time.
 void Store::State::index_all() {
-  auto published = std::chrono::steady_clock::now();
+  using Steady = std::chrono::steady_clock;
+  Steady::time_point next = Steady::now() + kPublishEvery;
   while (indexed < trace->chunks().size()) {
     index.add(*trace, indexed++);
-    const auto now = std::chrono::steady_clock::now();
-    if (now - published < kPublishEvery) continue;
-    published = now;
+    const Steady::time_point begin = Steady::now();
+    if (begin < next) continue;
     publish();
     if (waits_no_longer(0)) return;
+    const Steady::time_point end = Steady::now();
+    next = end + std::max<Steady::duration>(kPublishEvery, 10 * (end - begin));
   }
 }
 
@@ -145,7 +160,7 @@ StoreState Store::state() const {
   out.slot_ns = view->index->slots.slot_ns();
   out.overflowed = view->index->overflowed;
   out.memory_bytes = view->index->memory_bytes + state_->cache.memory_bytes() +
-                     view->trace->chunks().size() * (sizeof(ChunkInfo) + sizeof(OpFilter));
+                     view->trace->chunks().size() * kReaderBytesOfChunk;
   return out;
 }
 

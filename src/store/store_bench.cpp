@@ -215,17 +215,19 @@ void operations_of_none(benchmark::State& state) {
 }
 BENCHMARK(operations_of_none)->Iterations(100);
 
-void collectives(benchmark::State& state, bool newest_first, bool whole) {
+void collectives(benchmark::State& state, bool newest_first, bool only_errors, bool whole) {
   ask_often(state, [&](const Store& store, Ranges& ranges) {
     OperationQuery query;
     if (!whole) query.filter = ranges.next();
     query.newest_first = newest_first;
+    query.filter.only_errors = only_errors;
     benchmark::DoNotOptimize(store.collectives(query));
   });
 }
-BENCHMARK_CAPTURE(collectives, first_page, false, true)->Iterations(100);
-BENCHMARK_CAPTURE(collectives, newest_first, true, true)->Iterations(100);
-BENCHMARK_CAPTURE(collectives, any_range, false, false)->Iterations(300);
+BENCHMARK_CAPTURE(collectives, first_page, false, false, true)->Iterations(100);
+BENCHMARK_CAPTURE(collectives, errors, false, true, true)->Iterations(100);
+BENCHMARK_CAPTURE(collectives, newest_first, true, false, true)->Iterations(100);
+BENCHMARK_CAPTURE(collectives, any_range, false, false, false)->Iterations(300);
 
 void timeline(benchmark::State& state, bool whole) {
   ask_often(state, [&](const Store& store, Ranges& ranges) {

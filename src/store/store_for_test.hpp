@@ -62,11 +62,14 @@ inline std::unique_ptr<Store> opened(const std::string& path, std::int64_t follo
   return std::move(*store);
 }
 
-// Waits until `operations` are in the file, and all of them in the index.
+// Waits until `operations` are in the file, and all of them in the index. Gives up when nothing has happened for long.
 inline void wait_for(const Store& store, std::uint64_t operations) {
-  for (int i = 0; i < 4000; ++i) {
+  std::uint64_t last = 0;
+  for (int still = 0; still < 8000; ++still) {
     const StoreState state = store.state();
     if (state.operations == operations && state.indexed == operations) return;
+    if (state.indexed != last) still = 0;
+    last = state.indexed;
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   FAIL() << store.state().operations << " operations, " << store.state().indexed << " indexed";

@@ -11,6 +11,7 @@
 #include "store/chunk_cache.hpp"
 #include "store/store_for_test.hpp"
 #include "store/view.hpp"
+#include "trace/trace_parts.hpp"
 
 namespace peerscope {
 namespace {
@@ -508,6 +509,68 @@ TEST(Store, FollowsAFileWhosePartsGo) {
   const auto table = store->aggregate(query);
   ASSERT_FALSE(table->exact);
   expect_table(*table, left, query);
+}
+
+TEST(Store, BeginsAnewWhenAPartInTheMiddleIsTakenAway) {
+  const TestFolder folder;
+  TraceWriter writer = writer_to(folder.path(), 64, 900'000);
+  RandomOps random(26);
+  for (int i = 0; i < 40; ++i) writer.add(random.take(640));
+  const auto before = TraceReader::open(folder.path());
+  ASSERT_GT(before->parts(), 2u);
+  const auto store = opened(folder.path(), 1'000'000);
+  wait_for(*store, before->operations());
+  std::vector<std::string> parts = find_parts(folder.path());
+  std::filesystem::remove(parts[parts.size() / 2]);
+  const auto after = TraceReader::open(folder.path());
+  ASSERT_LT(after->operations(), before->operations());
+  wait_for(*store, after->operations());
+  std::vector<Op> left;
+  ASSERT_TRUE(after->for_each_ops({}, [&](std::span<const Op> ops) {
+    left.insert(left.end(), ops.begin(), ops.end());
+    return true;
+  }));
+  const auto table = store->aggregate({});
+  ASSERT_FALSE(table->exact);
+  expect_table(*table, left, {});
+}
+
+TEST(Store, AnyRangeOfTheClockHasAnAnswer) {
+  const TestFolder folder;
+  std::vector<Op> ops = RandomOps(25).take(7000);
+  ops[10].begin_ns = INT64_MIN + 5;
+  ops[20].begin_ns = INT64_MAX - 5;
+  ops[30].host_duration_ns = INT64_MAX;
+  for (const std::uint32_t chunk : {64U, 8192U}) {
+    write_trace(folder.path(), ops, chunk);
+    const auto store = opened(folder.path());
+    wait_for(*store, ops.size());
+    for (const auto& [from, to] : {std::pair{INT64_MIN, INT64_MAX},
+                                   {INT64_MIN + 1, INT64_MAX - 1},
+                                   {INT64_MAX, INT64_MIN},
+                                   {std::int64_t{0}, std::int64_t{0}},
+                                   {INT64_MAX - 1, INT64_MAX}}) {
+      AggregateQuery query;
+      query.filter.from_ns = from;
+      query.filter.to_ns = to;
+      query.resolution_ns = 1;
+      EXPECT_TRUE(store->aggregate(query));
+      for (const std::size_t bins : {0, 1, 1000}) {
+        TimelineQuery timeline;
+        timeline.filter = query.filter;
+        timeline.bins = bins;
+        timeline.max_operations = 0;
+        EXPECT_TRUE(store->timeline(timeline));
+        timeline.device = true;
+        EXPECT_TRUE(store->timeline(timeline));
+        HeatMapQuery map;
+        map.filter = query.filter;
+        map.columns = bins;
+        EXPECT_TRUE(store->heat_map(map));
+      }
+    }
+    EXPECT_EQ(all_pages(*store, {}).size(), ops.size());
+  }
 }
 
 TEST(Store, BeginsAnewWhenAnotherTraceTakesTheFilesPlace) {

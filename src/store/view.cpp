@@ -37,10 +37,11 @@ TimeRange widened(const TimeRange& range, unsigned shift) {
 }
 
 std::int64_t Steps::begin(std::size_t i) const {
-  const std::uint64_t at = static_cast<std::uint64_t>(from_ns) +
-                           static_cast<std::uint64_t>(step_ns) * static_cast<std::uint64_t>(i);
-  const auto ns = static_cast<std::int64_t>(at);
-  return ns < from_ns ? INT64_MAX : ns;
+  const std::uint64_t room =
+      static_cast<std::uint64_t>(INT64_MAX) - static_cast<std::uint64_t>(from_ns);
+  const auto step = static_cast<std::uint64_t>(step_ns);
+  if (i > room / step) return INT64_MAX;
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(from_ns) + step * i);
 }
 
 std::size_t Steps::at(std::int64_t ns) const {
@@ -51,10 +52,11 @@ std::size_t Steps::at(std::int64_t ns) const {
 Steps steps_of(const TimeRange& range, std::uint64_t wanted_ns, std::size_t most, unsigned shift) {
   const std::uint64_t length = range.length();
   most = std::max<std::size_t>(most, 1);
-  std::uint64_t step =
-      std::max<std::uint64_t>({wanted_ns, length / most + (length % most != 0), 1});
+  constexpr std::uint64_t kLongest = std::uint64_t{1} << 62;
   const std::uint64_t unit = std::uint64_t{1} << shift;
-  step = std::min<std::uint64_t>((step + unit - 1) / unit * unit, std::uint64_t{1} << 62);
+  const std::uint64_t least = length / most + (length % most != 0 ? 1 : 0);
+  std::uint64_t step = std::clamp<std::uint64_t>(std::max(wanted_ns, least), 1, kLongest);
+  step = (step + unit - 1) / unit * unit;
   Steps steps;
   steps.from_ns = range.from_ns;
   steps.step_ns = static_cast<std::int64_t>(step);
