@@ -38,7 +38,7 @@ export function make_lines(root: HTMLElement, options: LinesOptions, width: numb
   if (options.log_x) x_axis.filter = (_, splits) => splits.map((v, i) => (i % Math.ceil(splits.length / Math.max(2, width / 90)) === 0 ? v : null));
   if (options.log_y) y_axis.filter = powers(10);
   const plot = new uPlot({
-    width, height, legend: { show: false }, padding: [12, 16, 0, 0],
+    width, height, legend: { show: false }, padding: [12, 32, 0, 0],
     cursor: { drag: { x: !!options.onzoom, y: false, setScale: false }, points: { size: 6 } },
     scales: { x: { time: false, ...(options.log_x ? { distr: 3, log: 2 } : {}) }, y: options.log_y ? { distr: 3, log: 10 } : { range: (_u, low, high) => y_range(low, high, options.from_zero !== false) } },
     axes: [x_axis, y_axis],
