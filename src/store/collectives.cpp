@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t kMostChunks = 12;  // of one page, before its neighbours
 constexpr std::size_t kNeighbours = 2;   // on either side, for ranks that came earlier or later
 constexpr std::size_t kMostNeighbours = 8;
+constexpr std::int64_t kReachNs =
+    1'000'000'000;  // that a rank may be apart from the others, in another chunk
 constexpr std::size_t kMostItems = 4096;
 constexpr std::uint32_t kCollectives = [] {
   std::uint32_t kinds = 0;
@@ -57,6 +59,10 @@ void Page::load(std::size_t number) {
   if (const auto columns = ChunkColumns::with_sequence(*chunk)) join_.add(*columns);
 }
 
+bool is_near(const ChunkInfo& chunk, const CollectiveItem& item) {
+  return chunk.first_ns <= item.last_ns + kReachNs && chunk.last_ns >= item.first_ns - kReachNs;
+}
+
 // Of the chunks in which these lie.
 void Page::load_neighbours(std::span<const Found> found) {
   const std::set<std::size_t> walked = loaded_;
@@ -68,8 +74,8 @@ void Page::load_neighbours(std::span<const Found> found) {
       if (chunks[chunk].first_ns > item.last_ns || chunks[chunk].last_ns < item.first_ns) continue;
       for (std::size_t i = 1; i <= kNeighbours; ++i) {
         if (loaded_.size() >= walked.size() + kMostNeighbours) return;
-        if (chunk + i < chunks.size()) load(chunk + i);
-        if (chunk >= i) load(chunk - i);
+        if (chunk + i < chunks.size() && is_near(chunks[chunk + i], item)) load(chunk + i);
+        if (chunk >= i && is_near(chunks[chunk - i], item)) load(chunk - i);
       }
     }
   }

@@ -10,6 +10,11 @@ void Join::add(const ChunkColumns& columns) {
     joined.push_back(joins(shape.op()) ? 1 : 0);
     wanted.push_back(wanted_.passes(shape) ? 1 : 0);
   }
+  const std::size_t room = ops_.size() + columns.size();
+  first_group_.reserve(room);
+  groups_.reserve(room);
+  ops_.reserve(room);
+  before_.reserve(room);
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const std::uint32_t shape = columns.shape[i];
     const std::uint64_t bytes = columns.bytes[i];
