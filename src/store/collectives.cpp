@@ -8,9 +8,11 @@
 namespace peerscope {
 namespace {
 
-constexpr std::size_t kMostChunks = 12;  // of one page, before its neighbours
-constexpr std::size_t kNeighbours = 2;   // on either side, for ranks that came earlier or later
-constexpr std::size_t kMostNeighbours = 8;
+// What one page may cost, some 40 ms: what is not found within is on a later page.
+constexpr std::uint64_t kMostOperations = 131'072;
+constexpr std::size_t kMostChunks = 64;
+constexpr std::size_t kNeighbours = 2;  // on either side, for ranks that came earlier or later
+constexpr std::uint64_t kMostBeside = 131'072;  // operations of these
 constexpr std::int64_t kReachNs =
     1'000'000'000;  // that a rank may be apart from the others, in another chunk
 constexpr std::size_t kMostItems = 4096;
@@ -49,11 +51,13 @@ class Page {
   Cursor cursor_;
   std::size_t most_;
   std::set<std::size_t> loaded_;
+  std::uint64_t operations_ = 0;  // in these
   Join join_{OpFilter{}};
 };
 
 void Page::load(std::size_t number) {
   if (!loaded_.insert(number).second) return;
+  operations_ += view_.trace->chunks()[number].operations;
   auto chunk = view_.trace->chunk(number);
   if (!chunk) return;
   if (const auto columns = ChunkColumns::with_sequence(*chunk)) join_.add(*columns);
@@ -66,6 +70,7 @@ bool is_near(const ChunkInfo& chunk, const CollectiveItem& item) {
 // Of the chunks in which these lie.
 void Page::load_neighbours(std::span<const Found> found) {
   const std::set<std::size_t> walked = loaded_;
+  const std::uint64_t before = operations_;
   const std::vector<ChunkInfo>& chunks = view_.trace->chunks();
   for (const Found& each : found) {
     const CollectiveItem& item = each.item;
@@ -73,7 +78,7 @@ void Page::load_neighbours(std::span<const Found> found) {
     for (const std::size_t chunk : walked) {
       if (chunks[chunk].first_ns > item.last_ns || chunks[chunk].last_ns < item.first_ns) continue;
       for (std::size_t i = 1; i <= kNeighbours; ++i) {
-        if (loaded_.size() >= walked.size() + kMostNeighbours) return;
+        if (operations_ >= before + kMostBeside) return;
         if (chunk + i < chunks.size() && is_near(chunks[chunk + i], item)) load(chunk + i);
         if (chunk >= i && is_near(chunks[chunk - i], item)) load(chunk - i);
       }
@@ -118,7 +123,9 @@ CollectivePage Page::make() {
     // A chunk further on may hold an earlier rank of what begins there: only what lies before it is certain.
     if (!loaded_.empty() && end->begin_ns > cursor_.key.begin_ns) {
       end = PageKey{end->begin_ns, 0, 0};
-      if (loaded_.size() >= kMostChunks || find(end).size() > most_) break;
+      if (operations_ >= kMostOperations || loaded_.size() >= kMostChunks ||
+          find(end).size() > most_)
+        break;
     }
     load(walk.next());
   }
