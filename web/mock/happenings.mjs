@@ -84,13 +84,13 @@ export function errors(now, real_of) {
 export function in_flight(now, hang) {
   const normal = distribution([...operations(now - 1e9, now, (op) => op.operation === "all_reduce")].map((op) => op.host_ns));
   const young = {
-    operation: "all_reduce", communicator: kComm.name, sequence: Math.floor(now / 20e6), bytes: 16384, ranks: 4, age_ns: 140_000, normal_p50_ns: normal?.p50_ns ?? null,
+    operation: "all_reduce", communicator: kComm.name, communicator_id: kComm.id ?? "5f3a9c01b2d4e687", sequence: Math.floor(now / 20e6), bytes: 16384, ranks: 4, age_ns: 140_000, normal_p50_ns: normal?.p50_ns ?? null,
     normal_p999_ns: normal?.p999_ns ?? null, mismatch: null, entered: [0, 1, 3].map((rank) => ({ rank, pid: kPids[rank], age_ns: 140_000 - rank * 900, odd: false })), missing: [{ rank: 2, instead: null }], finding: null,
   };
   if (!hang) return [young];
   const age = Math.floor(now - hang);
   return [{
-    operation: "all_gather", communicator: "dp", sequence: 77, bytes: 65536, ranks: 4, age_ns: age, normal_p50_ns: 22_800, normal_p999_ns: 310_000, mismatch: null,
+    operation: "all_gather", communicator: "dp", communicator_id: "00000000000000d0", sequence: 77, bytes: 65536, ranks: 4, age_ns: age, normal_p50_ns: 22_800, normal_p999_ns: 310_000, mismatch: null,
     entered: [0, 1, 3].map((rank) => ({ rank, pid: kPids[rank], age_ns: age - rank * 40_000, odd: false })),
     missing: [{ rank: 2, instead: { operation: "all_reduce", sequence: 1204, age_ns: age + 2e6, rank: 2, pid: kPids[2], communicator: "tp" } }], finding: findings(now, hang)[0],
   }, young];
@@ -124,10 +124,10 @@ export class Alerts {
     items.push(this.#make("p99-reduce", "max_latency", "pending", "info", "p99 of reduce_scatter is near its limit of 0.5 ms.", "peerscope profile", now - 4e9,
       { value: rows[0].lateness_p99_ns ?? 0, unit: "ns", threshold: 500_000, labels: { rule: "max_latency", severity: "info", operation: "reduce_scatter" } }));
     const rules = [
-      { name: "straggler", text: "finding straggler where impact > 30 % for 5 s", severity: "critical", for_s: 5, origin: "config.toml:21", state: "firing" },
-      { name: "min_bandwidth", text: "bandwidth by pair < 10 GB/s for 5 s", severity: "warning", for_s: 5, origin: "config.toml:27", state: "firing" },
-      { name: "max_latency", text: "p99 by operation > 500 us for 30 s", severity: "info", for_s: 30, origin: "built-in", state: "pending" },
-      { name: "success_rate", text: "success rate < 99.9 % for 60 s", severity: "warning", for_s: 60, origin: "built-in", state: "inactive" },
+      { name: "straggler", text: "finding straggler where impact > 30 % for 5 s", meaning: "in words", severity: "critical", for_s: 5, origin: "config.toml:21", state: "firing" },
+      { name: "min_bandwidth", text: "bandwidth by pair < 10 GB/s for 5 s", meaning: "in words", severity: "warning", for_s: 5, origin: "config.toml:27", state: "firing" },
+      { name: "max_latency", text: "p99 by operation > 500 us for 30 s", meaning: "in words", severity: "info", for_s: 30, origin: "built-in", state: "pending" },
+      { name: "success_rate", text: "success rate < 99.9 % for 60 s", meaning: "in words", severity: "warning", for_s: 60, origin: "built-in", state: "inactive" },
     ];
     const outcome = (ago, ok, detail) => ({ alert: "min-bandwidth-1-3", rule: "min_bandwidth", reason: "firing", ok, attempts: 1, at: this.real_of(now - ago), detail });
     const deliveries = [

@@ -258,6 +258,7 @@ json in_flight_json(const Served& served) {
   json items = json::array();
   for (const InFlightGroup& group : in_flight_groups(*snapshot)) {
     json item = to_json(group, *snapshot);
+    item["communicator_id"] = fmt::format("{:016x}", group.op.comm);
     if (group.hang) {
       item["finding"]["id"] = finding_id(*group.hang);
       item["finding"]["since_ns"] = group.hang->since_ns < 0

@@ -1568,6 +1568,8 @@ export interface components {
                 instead?: unknown;
             }[];
             finding: components["schemas"]["Finding"] | null;
+            /** @description hexadecimal */
+            communicator_id: string;
         };
         /** @description A rule that holds, or held. */
         Alert: {
@@ -1579,9 +1581,10 @@ export interface components {
             severity: "info" | "warning" | "critical";
             subject: components["schemas"]["Subject"];
             sentence: string;
-            action: string;
+            action: string | null;
             value: number | null;
-            unit: string;
+            /** @description ns, bytes, bytes/s, /s, share */
+            unit: string | null;
             threshold: number | null;
             /** @description RFC 3339 */
             since: string;
@@ -1589,17 +1592,22 @@ export interface components {
             resolved_at: string | null;
             /** @description id of a silence */
             silenced_by: string | null;
-            /** @description id of an alert */
+            /** @description the rule of an alert */
             inhibited_by: string | null;
             labels: {
                 [key: string]: string;
             };
+            /** @description RFC 3339: when it came to this state; in the history only */
+            at?: string;
         };
         /** @description One condition on a label. */
         Matcher: {
             name: string;
-            /** @enum {string} */
-            op: "=" | "!=" | "=~" | "!~";
+            /**
+             * @description ~: a pattern with * and ?
+             * @enum {string}
+             */
+            op: "=" | "!=" | "~" | "!~";
             value: string;
         };
         /** @description Alerts that match all conditions are not delivered. */
@@ -1617,13 +1625,15 @@ export interface components {
             name: string;
             /** @description in the rule language, docs/alerts.md */
             text: string;
-            /** @enum {string} */
-            severity: "info" | "warning" | "critical";
+            /** @description null: the finding's own */
+            severity: ("info" | "warning" | "critical") | null;
             for_s: number;
             /** @description file and line, or built-in */
             origin: string;
             /** @enum {string} */
             state: "inactive" | "pending" | "firing";
+            /** @description in words */
+            meaning: string;
         };
         /** @description All about alerts now. */
         AlertState: {

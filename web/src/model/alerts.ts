@@ -23,8 +23,8 @@ export function amount_text(value: number | null, unit: string): string {
 }
 export function against_text(alert: Alert): string {
   if (alert.value === null) return "";
-  const limit = alert.threshold === null ? "" : `, the limit is ${amount_text(alert.threshold, alert.unit)}`;
-  return `${amount_text(alert.value, alert.unit)}${limit}`;
+  const limit = alert.threshold === null ? "" : `, the limit is ${amount_text(alert.threshold, alert.unit ?? "")}`;
+  return `${amount_text(alert.value, alert.unit ?? "")}${limit}`;
 }
 
 // What silences this alert and its like: all its labels but the severity, which may change.
@@ -39,14 +39,14 @@ export function silence_text(s: Silence): string {
   return s.matchers.map(matcher_text).join(", ");
 }
 
-// "rank=2, alertname =~ slow.*": one condition after the other; null: cannot be read.
+// "rank=2, rule ~ slow*": one condition after the other; null: cannot be read.
 export function parse_matchers(text: string): Matcher[] | null {
   const parts = text.split(",").map((p) => p.trim()).filter(Boolean);
   const out: Matcher[] = [];
   for (const part of parts) {
-    const match = /^([A-Za-z_][\w.-]*)\s*(=~|!~|!=|=|~)\s*"?([^"]*?)"?$/.exec(part);
+    const match = /^([A-Za-z_][\w.-]*)\s*(!~|!=|=|~)\s*"?([^"]*?)"?$/.exec(part);
     if (!match) return null;
-    out.push({ name: match[1]!, op: (match[2] === "~" ? "=~" : match[2]) as Matcher["op"], value: match[3]! });
+    out.push({ name: match[1]!, op: match[2] as Matcher["op"], value: match[3]! });
   }
   return out.length > 0 ? out : null;
 }

@@ -86,7 +86,7 @@ test("each operation has a colour, and no name belongs to two", () => {
 test("what is in flight grows from when each rank entered to now", () => {
   const bars = open_bars(
     [{
-      operation: "all_reduce", communicator: "tp", sequence: 5, bytes: 1, ranks: 2, age_ns: 50, normal_p50_ns: null,
+      operation: "all_reduce", communicator: "tp", communicator_id: "0000000000000001", sequence: 5, bytes: 1, ranks: 2, age_ns: 50, normal_p50_ns: null,
       normal_p999_ns: null, mismatch: null, finding: null, entered: [{ rank: 1, pid: 2, age_ns: 40 }], missing: [{ rank: 0 }],
     }],
     1000,
