@@ -39,10 +39,11 @@ void sleep_until(std::int64_t end_ns) {
 
 class Rank {
  public:
-  Rank(const WorkloadOptions& options, int rank, Communicator& comm)
+  Rank(const WorkloadOptions& options, int rank, Communicator& comm, pscope_session* session)
       : options_(options),
         rank_(rank),
         comm_(comm),
+        session_(session),
         tensor_(options.bytes / 4, 1.0F),
         inbox_(options.bytes / 4),
         logits_(16384, 0.5F),
@@ -60,6 +61,7 @@ class Rank {
     for (bool going = true; going;) {
       Status done = token();
       if (!done) return done;
+      note_progress(now_ns());
       // All ranks end after the same token: they agree by a sum of who still has time.
       std::int32_t more = now_ns() < end_ns && g_board->stop.load() == 0 ? 1 : 0;
       done = comm_.all_reduce({&more, 1, Dtype::i32}, &more, ReduceOp::min);
@@ -83,6 +85,14 @@ class Rank {
     return comm_.gather({logits_.data(), logits_.size(), Dtype::f32}, gathered_.data(), shares_, 0);
   }
 
+  // What a program says itself, once a second.
+  void note_progress(std::int64_t at_ns) {
+    ++tokens_;
+    if (!options_.sends || rank_ != 0 || at_ns < next_note_ns_) return;
+    next_note_ns_ = at_ns + 1'000'000'000;
+    pscope_event(session_, PSCOPE_SEVERITY_INFO, pscope_name(session_, "tokens"), 0, tokens_);
+  }
+
   // To each other rank in turn: in each turn all ranks send and receive.
   Status exchange() {
     const int ranks = options_.ranks;
@@ -92,7 +102,9 @@ class Rank {
       // Of two that wait for each other's message one has to begin.
       const bool first = rank_ < to;
       const auto put = [&] { return comm_.send({tensor_.data(), tensor_.size(), Dtype::f32}, to); };
-      const auto take = [&] { return comm_.recv({inbox_.data(), inbox_.size(), Dtype::f32}, from); };
+      const auto take = [&] {
+        return comm_.recv({inbox_.data(), inbox_.size(), Dtype::f32}, from);
+      };
       Status done = first ? put() : take();
       if (done) done = first ? take() : put();
       if (!done) return done;
@@ -112,6 +124,8 @@ class Rank {
   const WorkloadOptions& options_;
   int rank_;
   Communicator& comm_;
+  pscope_session* session_;
+  std::int64_t tokens_ = 0, next_note_ns_ = 0;
   std::vector<float> tensor_, inbox_, logits_, gathered_;
   std::vector<std::size_t> shares_;
   std::int64_t slow_from_ns_ = 0;
@@ -129,7 +143,7 @@ int rank_main(const WorkloadOptions& options, const HostWorld& world, int rank) 
   recording.level = static_cast<int>(parse_level(options.level).value_or(Level::detailed));
   pscope_session* session = pscope_open(&recording, nullptr);
   Result<std::unique_ptr<Communicator>> comm = world.open(rank, session);
-  Status done = comm ? Rank(options, rank, **comm).run() : Status(comm.error());
+  Status done = comm ? Rank(options, rank, **comm, session).run() : Status(comm.error());
   if (!done) std::snprintf(g_board->why, sizeof g_board->why, "%s", done.error().message.c_str());
   pscope_close(session);
   return done ? 0 : 1;

@@ -23,7 +23,8 @@ struct WorkloadOptions {
   double compute_us = 150.0;    // between two all_reduces: what the GPU computes meanwhile
   int layers = 40;              // two all_reduces each make a token
   std::uint64_t bytes = 16384;  // of an all_reduce
-  bool sends = false;           // each token each rank sends to all others, as a pipeline would
+  bool sends =
+      false;  // each token each rank sends to all others; and rank 0 says once a second how many there were
   std::string session;
   std::string level = "detailed";
 };

@@ -52,8 +52,8 @@ json operation_json(const Op& op, const Snapshot& snapshot, const Moments& momen
 const std::set<std::string>& field_names() {
   static const std::set<std::string> kNames = [] {
     std::set<std::string> names;
-    for (const auto& [key, value] : operation_json({}, Snapshot{}, Moments(0, 0)).items())
-      names.insert(key);
+    const json one = operation_json({}, Snapshot{}, Moments(0, 0));
+    for (const auto& [key, value] : one.items()) names.insert(key);
     return names;
   }();
   return kNames;
