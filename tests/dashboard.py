@@ -50,7 +50,7 @@ def in_browser(work, script, options, environment):
         if b"peerscope serve" in get(where["url"]):
             skip("the dashboard is not built in")
         env = {**os.environ, **environment, "PEERSCOPE_URL": where["url"] + "/", "PEERSCOPE_WAIT_MS": "45000"}
-        return subprocess.run(["node", f"tests/{script}", *([where["url"] + "/"] if script == "timeline.mjs" else [])], cwd=web, env=env).returncode
+        return subprocess.run(["node", f"tests/{script}", *([where["url"]] if script == "timeline.mjs" else [])], cwd=web, env=env).returncode
     finally:
         process.terminate()
         process.wait()

@@ -101,14 +101,14 @@ TEST_F(ConfigContract, EachKindOfBadInputSaysWhatIsWrong) {
        "--set: monitor.level is 'loud'; write off, basic, detailed or comprehensive");
   says("--set monitor.level", "",
        "--set monitor.level: write section.key=value, such as --set monitor.level=basic");
-  says("--set dashboard.port=0", "",
-       "--set: dashboard.port is '0'; it must lie between 1 and 65535");
+  says("--set dashboard.port=65536", "",
+       "--set: dashboard.port is '65536'; it must lie between 0 and 65535");
   says("--config none.toml", "", "cannot read none.toml: No such file or directory");
   says("", "PEERSCOPE_TRACE__MAX_BITES=1",
        "PEERSCOPE_TRACE__MAX_BITES: peerscope knows no such variable; did you mean "
        "'PEERSCOPE_TRACE__MAX_BYTES'?");
   says("", "P2P_DASHBOARD_PORT=high",
-       "P2P_DASHBOARD_PORT: dashboard.port is 'high'; write a whole number between 1 and 65535");
+       "P2P_DASHBOARD_PORT: dashboard.port is 'high'; write a whole number between 0 and 65535");
   local("monitor = [");
   EXPECT_THAT(run("config show").err, HasSubstr("./peerscope.toml:1:12: this is not TOML: "));
 }
@@ -147,7 +147,7 @@ TEST_F(ConfigContract, AFileThatWouldBeWrongIsNotReplaced) {
   const Ran ran = run("config set dashboard.port 70000");
   EXPECT_EQ(ran.status, 2);
   EXPECT_EQ(ran.err,
-            "peerscope config set: dashboard.port is '70000'; it must lie between 1 and 65535\n");
+            "peerscope config set: dashboard.port is '70000'; it must lie between 0 and 65535\n");
   EXPECT_EQ(text_of("peerscope.toml"), "[dashboard]\nport = 80 # mine\n");
   EXPECT_EQ(run("config set dashboard.port 81").status, 0);
   EXPECT_EQ(text_of("peerscope.toml"), "[dashboard]\nport = 81 # mine\n");
@@ -186,12 +186,12 @@ TEST_F(ConfigContract, RunPassesOnLevelFilterAndRecorderSettings) {
   const Ran ran = run(fmt::format(
       "run --json --set monitor.level=basic --set record.clock=monotonic "
       "--set record.segment_bytes=32M --set profile.dir={0}/p --set debug.dir={0}/d "
-      "--set dashboard.enabled=true --set dashboard.port=81 -- sh -c "
+      "--set dashboard.enabled=true --set dashboard.port=0 -- sh -c "
       "'echo $PEERSCOPE_LEVEL $PEERSCOPE_CLOCK $PEERSCOPE_SEGMENT_BYTES >{0}/env; {1} >/dev/null'",
       dir_, sweep));
   ASSERT_EQ(ran.status, 0) << ran.err;
   EXPECT_EQ(text_of(dir_ + "/env"), "basic monotonic 33554432\n");
-  EXPECT_THAT(ran.err, HasSubstr("http://127.0.0.1:81 will not answer"));
+  EXPECT_THAT(ran.err, HasSubstr("the dashboard is at http://127.0.0.1:"));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir_ + "/p"), {}), 1);
   EXPECT_FALSE(std::filesystem::exists(dir_ + "/d"));  // nothing was wrong
   const Ran off =

@@ -177,8 +177,8 @@ TEST_F(Layers, AWrongTypeIsRefusedAndTheRightOneNamed) {
   says("trace.max_bytes = \"many\"",
        "trace.max_bytes is 'many'; write a size such as \"64 MiB\" (a plain number counts bytes)");
   says("dashboard.port = \"8080\"",
-       "dashboard.port is '8080'; write a whole number between 1 and 65535");
-  says("dashboard.port = 80.5", "dashboard.port is 80.5; write a whole number between 1 and 65535");
+       "dashboard.port is '8080'; write a whole number between 0 and 65535");
+  says("dashboard.port = 80.5", "dashboard.port is 80.5; write a whole number between 0 and 65535");
   says("overhead.budget = 0.01",
        "overhead.budget is 0.01; write a percentage with its sign, such as \"1 %\"");
   says("filter.operations = \"all_reduce\"",
@@ -195,7 +195,7 @@ TEST_F(Layers, WhatIsOutOfRangeIsRefusedWithTheRange) {
   const auto says = [&](const char* toml, const std::string& sentence) {
     EXPECT_EQ(error(toml), "/cwd/peerscope.toml:1: " + sentence);
   };
-  says("dashboard.port = 70000", "dashboard.port is 70000; it must lie between 1 and 65535");
+  says("dashboard.port = 70000", "dashboard.port is 70000; it must lie between 0 and 65535");
   says("monitor.max_cells = 3", "monitor.max_cells is 3; it must lie between 16 and 65000 rows");
   says("monitor.interval = 0.01", "monitor.interval is 0.01; it must lie between 50 ms and 1 h");
   says("monitor.interval = \"2 h\"",

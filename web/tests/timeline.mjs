@@ -139,10 +139,10 @@ await steps([
     await open(`/timeline?at=${at}..${at + 20e6}`);
     await page.waitForSelector("#timeline-found", { state: "attached" });
     await page.keyboard.press("/");
-    await page.keyboard.type("reduce_scatter rank 1");
+    await page.keyboard.type("all_reduce rank 1");
     await page.keyboard.press("Enter");
-    await page.waitForFunction(() => /reduce_scatter .* rank 1 at/.test(document.querySelector("#timeline-found").textContent));
-    assert.match(params().get("collective") ?? "", /reduce_scatter/);
+    await page.waitForFunction(() => /all_reduce .* rank 1 at/.test(document.querySelector("#timeline-found").textContent));
+    assert.match(params().get("collective") ?? "", /all_reduce/);
     await page.locator("[data-search]").fill("bytes > 3 parsecs");
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => document.querySelector("#timeline-found").textContent.includes("is no size"));

@@ -66,7 +66,7 @@ TEST(Redact, SecretsThatSpanWordsOrStandBeforeAnEqualsSign) {
   EXPECT_EQ(redact_line("curl -H Authorization: Bearer abc http://h/"),
             "curl -H Authorization: Bearer [removed] http://h/");
   EXPECT_EQ(redact_line("curl -H Authorization: Basic dXNlcjpwdw== http://h/"),
-            "curl -H Authorization: Basic [removed]== http://h/");
+            "curl -H Authorization: Basic [removed]=[removed] http://h/");
   EXPECT_THAT(redact_words({"x", "--password", "-pw1", "--ranks", "4"}),
               ElementsAre("x", "--password", "[removed]", "--ranks", "4"));
 }

@@ -158,10 +158,10 @@ void add_devices(const Snapshot& snapshot, json& nodes, std::set<int>& devices) 
 
 json nodes_of(const Snapshot& snapshot) {
   json nodes = json::array();
-  nodes.push_back(node("host", "host", "this host"));
   if (!snapshot.aggregates) return nodes;
   std::set<int> devices;
   add_devices(snapshot, nodes, devices);
+  if (!devices.empty()) nodes.push_back(node("host", "host", "this host"));
   std::map<std::pair<std::uint64_t, std::uint16_t>, std::uint16_t> where;
   for (const CellRow& cell : snapshot.aggregates->cells) {
     if (cell.rank != kNoRank && cell.device != kNoDevice)
@@ -170,7 +170,7 @@ json nodes_of(const Snapshot& snapshot) {
   for (const RankRow& row : snapshot.aggregates->ranks) {
     json out = node(rank_id(row.comm, row.rank), "rank", fmt::format("rank {}", row.rank));
     const auto device = where.find({row.comm, row.rank});
-    out["parent"] = device == where.end() ? "host" : device_id(device->second);
+    if (device != where.end()) out["parent"] = device_id(device->second);
     out["rank"] = row.rank;
     out["detail"] = communicator_name(snapshot, row.comm);
     out["health"] =

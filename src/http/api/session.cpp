@@ -58,6 +58,22 @@ int most_ranks(const Snapshot& snapshot) {
   return ranks;
 }
 
+// What the names of all processes begin with: "demo" of "demo rank 0", "demo rank 1".
+std::string program_of(const Snapshot& snapshot) {
+  if (snapshot.processes.empty()) return {};
+  std::string common = snapshot.processes.front().name;
+  for (const ProcessView& process : snapshot.processes) {
+    const auto differ =
+        std::mismatch(common.begin(), common.end(), process.name.begin(), process.name.end());
+    common.erase(differ.first, common.end());
+  }
+  const std::size_t end = common.find_last_not_of(" -_:");
+  common.erase(end == std::string::npos ? 0 : end + 1);
+  if (common.size() > 5 && common.compare(common.size() - 5, 5, " rank") == 0)
+    common.erase(common.size() - 5);
+  return common.empty() ? snapshot.processes.front().name : common;
+}
+
 std::string name_of(const Served& served, const Snapshot& snapshot) {
   char host[256] = "";
   std::string machine = gethostname(host, sizeof host - 1) == 0 ? host : "";
@@ -66,7 +82,7 @@ std::string name_of(const Served& served, const Snapshot& snapshot) {
     machine = meta.hosts.empty() ? "" : meta.hosts.front().name;
     if (!meta.command.empty()) return fmt::format("{} · {}", machine, meta.command);
   }
-  const std::string program = snapshot.processes.empty() ? "" : snapshot.processes.front().name;
+  const std::string program = program_of(snapshot);
   return machine.empty()   ? program
          : program.empty() ? machine
                            : fmt::format("{} · {}", machine, program);

@@ -124,7 +124,8 @@ TEST(Suite, AddsUpAndSaysWhichGoalsAreMissed) {
       add_up({result_of("lost_rank", true, 1.5, 0), result_of("slow_rank", false, 0, 2)});
   EXPECT_DOUBLE_EQ(*bad.all.precision(), 1.0 / 3);
   EXPECT_DOUBLE_EQ(*bad.all.recall(), 0.5);
-  EXPECT_THAT(bad.missed_goals, ElementsAre(HasSubstr("precision"), HasSubstr("hang")));
+  EXPECT_THAT(bad.missed_goals,
+              ElementsAre(HasSubstr("precision"), HasSubstr("recall"), HasSubstr("hang")));
   EXPECT_FALSE(add_up({}).all.precision().has_value());
 }
 
