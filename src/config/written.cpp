@@ -26,7 +26,7 @@ std::string range_of(const KeySpec& key) {
   return fmt::format("between {} and {}", quantity(key, key.least), quantity(key, key.most));
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -43,20 +43,20 @@ std::string quoted(std::string_view text) {
 
 std::string written(const KeySpec& key, const Value& value) {
   if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
-  if (const auto* text = std::get_if<std::string>(&value)) return quoted(*text);
+  if (const auto* text = std::get_if<std::string>(&value)) return in_quotes(*text);
   if (const auto* list = std::get_if<std::vector<std::string>>(&value)) {
     std::vector<std::string> items;
-    for (const std::string& item : *list) items.push_back(key.has_range() ? item : quoted(item));
+    for (const std::string& item : *list) items.push_back(key.has_range() ? item : in_quotes(item));
     return fmt::format("[{}]", fmt::join(items, ", "));
   }
   if (const auto* number = std::get_if<double>(&value))
-    return key.type == ValueType::percent ? quoted(write_percent(*number))
+    return key.type == ValueType::percent ? in_quotes(write_percent(*number))
                                           : fmt::format("{}", *number);
   const std::int64_t whole = std::get<std::int64_t>(value);
   if (key.type == ValueType::integer || whole == 0) return fmt::format("{}", whole);
   return key.type == ValueType::bytes && whole % 1024 != 0
              ? fmt::format("{}", whole)
-             : quoted(quantity(key, static_cast<double>(whole)));
+             : in_quotes(quantity(key, static_cast<double>(whole)));
 }
 
 std::string expectation(const KeySpec& key) {

@@ -73,12 +73,6 @@ json point_json(const AggregatePoint& point, const Moments& moments) {
           {"device_p99_ns", known(point.device_p99_ns)}};
 }
 
-Response no_history() {
-  return refuse(503,
-                "No history is kept of this session: start peerscope serve with "
-                "dashboard.history_bytes above 0.");
-}
-
 // What is not limited covers all that is stored.
 void clamp_to(const StoreState& state, OpFilter& filter) {
   if (state.first_ns == kUnknownNs) return;

@@ -46,6 +46,12 @@ Response refuse(int status, const std::string& sentence) {
   return answer({{"error", {{"code", code_of(status)}, {"message", sentence}}}}, status);
 }
 
+Response no_history() {
+  return refuse(503,
+                "No history is kept of this session: start peerscope serve with "
+                "dashboard.history_bytes above 0.");
+}
+
 Response refuse(const Error& error) {
   switch (error.code) {
     case ErrorCode::invalid_argument:

@@ -15,6 +15,7 @@ namespace peerscope::http {
 Response answer(const nlohmann::json& body, int status = 200);
 // {"error": {"code", "message"}}; the code follows from the status.
 Response refuse(int status, const std::string& sentence);
+Response no_history();                // 503: this session is watched without one
 Response refuse(const Error& error);  // 404 for what is not there, 400 for what is wrong, 503 else
 
 // Unknown figures are null.

@@ -111,10 +111,7 @@ Response get_export(const Api& api, const Request& request, const Captures& path
   const Exporter* exporter = find_exporter(path[0]);
   if (exporter == nullptr)
     return refuse(404, fmt::format("there is no format {}; /api/v1/exports lists them", path[0]));
-  if (served.store() == nullptr)
-    return refuse(503,
-                  "No history is kept of this session: start peerscope serve with "
-                  "dashboard.history_bytes above 0.");
+  if (served.store() == nullptr) return no_history();
   const auto pipe = std::make_shared<Pipe>();
   pipe->start(served.store()->trace(), *exporter, filter);
   Response response;

@@ -69,12 +69,6 @@ OperationQuery query_of(Parameters& parameters, const Served& served) {
   return query;
 }
 
-Response no_history() {
-  return refuse(503,
-                "No history is kept of this session: start peerscope serve with "
-                "dashboard.history_bytes above 0.");
-}
-
 json collective_json(const CollectiveItem& item, const Snapshot& snapshot, const Moments& moments) {
   const bool timed = !item.async && item.end_ns != kUnknownNs && item.end_ns >= item.last_ns;
   const auto duration = [](std::int64_t ns) { return ns == kUnknownNs ? json(nullptr) : json(ns); };

@@ -16,12 +16,6 @@ using nlohmann::json;
 
 namespace {
 
-Response no_history() {
-  return refuse(503,
-                "No history is kept of this session: start peerscope serve with "
-                "dashboard.history_bytes above 0.");
-}
-
 // Seconds since the first operation, as a profile counts.
 double seconds(const ProfileSurvey& survey, std::int64_t monotonic_ns) {
   return static_cast<double>(monotonic_ns - survey.first_ns) / 1e9;
