@@ -102,7 +102,14 @@ Response get_profile(const Api& api, const Request& request, const Captures&) {
   const auto source = profile_source(*trace);
   const auto made = profile_of(api, *source, name, from, to);
   if (!made) return refuse(made.error());
-  return answer(to_json(made->report));
+  json report = to_json(made->report);
+  // That the history of a session that goes on is not closed need not be said.
+  if (api.served->live()) {
+    const std::string note = trace->note();
+    std::erase_if(report["notes"].get_ref<json::array_t&>(),
+                  [&note](const json& said) { return said == note; });
+  }
+  return answer(report);
 }
 
 Response get_profile_compare(const Api& api, const Request& request, const Captures&) {
