@@ -41,14 +41,14 @@ std::string topic_of(std::string_view text) {
   return topic;
 }
 
-std::string event_text(const std::string& id, const std::string& topic, std::string_view json) {
+std::string event_text(const std::string& id, const std::string& topic, std::string_view data) {
   std::string text = fmt::format("id: {}\nevent: {}\n", id, topic);
-  text.reserve(text.size() + json.size() + 16);
+  text.reserve(text.size() + data.size() + 16);
   for (;;) {
-    const std::size_t end = std::min(json.find_first_of("\r\n"), json.size());
-    text.append("data: ").append(json.substr(0, end)).append("\n");
-    if (end == json.size()) break;
-    json.remove_prefix(end + 1);
+    const std::size_t end = std::min(data.find_first_of("\r\n"), data.size());
+    text.append("data: ").append(data.substr(0, end)).append("\n");
+    if (end == data.size()) break;
+    data.remove_prefix(end + 1);
   }
   return text.append("\n");
 }
@@ -81,12 +81,12 @@ void EventHub::drop_if_slow(EventClient& client) {
   ++counters_.dropped;
 }
 
-void EventHub::publish(std::string_view name, std::string_view json, Retain retain) {
+void EventHub::publish(std::string_view name, std::string_view data, Retain retain) {
   const std::string topic = topic_of(name);
   Woken woken;
   {
     const std::lock_guard lock(mutex_);
-    keep(topic, frame_of(event_text(id_of(next_), topic, json)), retain);
+    keep(topic, frame_of(event_text(id_of(next_), topic, data)), retain);
     ++counters_.published;
     for (const auto& client : clients_) {
       if (!client->wants(topic)) {

@@ -48,7 +48,7 @@ class EventHub {
   EventHub& operator=(const EventHub&) = delete;
 
   // Never waits for a client.
-  void publish(std::string_view topic, std::string_view json, Retain retain = Retain::no);
+  void publish(std::string_view topic, std::string_view data, Retain retain = Retain::no);
   // A comment to whom nothing else is sent, so that what lies between keeps the connection.
   void heartbeat();
   [[nodiscard]] EventCounters counters() const;

@@ -105,7 +105,8 @@ void Parameters::read_communicator(const Served& served, OpFilter& filter) {
   const std::string wanted = text("communicator");
   if (wanted.empty()) return;
   std::vector<std::string> there;
-  for (const CommView& comm : served.snapshot()->communicators) {
+  const auto snapshot = served.snapshot();
+  for (const CommView& comm : snapshot->communicators) {
     const std::string id = fmt::format("{:016x}", comm.id);
     if (wanted == id || wanted == comm.name || wanted == fmt::format("{:x}", comm.id)) {
       filter.comm = comm.id;

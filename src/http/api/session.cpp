@@ -78,7 +78,8 @@ std::string name_of(const Served& served, const Snapshot& snapshot) {
   char host[256] = "";
   std::string machine = gethostname(host, sizeof host - 1) == 0 ? host : "";
   if (served.is_file() && served.store() != nullptr) {
-    const TraceMeta& meta = served.store()->trace()->meta();
+    const auto trace = served.store()->trace();
+    const TraceMeta& meta = trace->meta();
     machine = meta.hosts.empty() ? "" : meta.hosts.front().name;
     if (!meta.command.empty()) return fmt::format("{} · {}", machine, meta.command);
   }

@@ -131,7 +131,8 @@ class Service : public testing::Test {
  protected:
   static std::vector<std::string> states(const AlertService& service) {
     std::vector<std::string> out;
-    for (const Alert& alert : service.state()->alerts)
+    const auto state = service.state();
+    for (const Alert& alert : state->alerts)
       out.push_back(std::string(name(alert.state)) + (is_quiet(alert) ? " quiet" : ""));
     return out;
   }
