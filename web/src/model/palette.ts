@@ -32,5 +32,5 @@ export const css = ([r, g, b]: Rgb): string => `rgb(${r} ${g} ${b})`;
 export function ink_on([r, g, b]: Rgb): string {
   const linear = (c: number): number => (c / 255 <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
   const luminance = 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-  return luminance > 0.179 ? "#0b0e13" : "#ffffff";
+  return luminance > 0.179 ? "#000000" : "#ffffff"; // of these two one always has 4.5 : 1
 }
