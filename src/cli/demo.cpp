@@ -148,8 +148,10 @@ int finish(const DemoOptions& options, const Seen& seen) {
   } else if (options.quiet) {
     fmt::print("{}", verdict(*seen.last, style));
   } else {
-    fmt::print("{}\n  next: peerscope demo --serve (browser)   peerscope top   peerscope report   peerscope run -- CMD\n",
-               report(*seen.last, style));
+    fmt::print(
+        "{}\n  next: peerscope demo --serve (browser)   peerscope top   peerscope report   "
+        "peerscope run -- CMD\n",
+        report(*seen.last, style));
   }
   return 0;
 }
