@@ -1,5 +1,6 @@
 #include "cli/dashboard.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <sstream>
@@ -104,6 +105,8 @@ struct Dashboard::Parts {
   std::unique_ptr<Served> served;
   std::unique_ptr<OtlpPusher> otlp;
   std::unique_ptr<http::Server> server;
+  std::atomic<const http::Server*> running{
+      nullptr};  // for its own threads, which ask before `server` is set
   Steady::time_point began = Steady::now();
   std::vector<std::string> warnings;
 
@@ -155,8 +158,9 @@ Status Dashboard::Parts::open_alerts(const DashboardOptions& options, const Conf
 http::ServerState Dashboard::Parts::state() const {
   http::ServerState out;
   out.uptime_s = std::chrono::duration<double>(Steady::now() - began).count();
-  if (!server) return out;
-  const http::ServerCounters counters = server->counters();
+  const http::Server* now = running.load(std::memory_order_acquire);
+  if (now == nullptr) return out;
+  const http::ServerCounters counters = now->counters();
   out.streams = counters.events.clients;
   out.requests = counters.requests;
   out.refused = counters.refused;
@@ -167,8 +171,9 @@ ServerFigures Dashboard::Parts::figures() const {
   ServerFigures out;
   out.processor_seconds = processor_seconds();
   if (otlp) out.push = otlp->figures();
-  if (!server) return out;
-  const http::ServerCounters counters = server->counters();
+  const http::Server* now = running.load(std::memory_order_acquire);
+  if (now == nullptr) return out;
+  const http::ServerCounters counters = now->counters();
   out.connections = counters.connections;
   out.streams = counters.events.clients;
   out.refused = {{"request", counters.refused}, {"connection", counters.connections_refused}};
@@ -197,6 +202,7 @@ Status Dashboard::Parts::open_server(const DashboardOptions& options) {
   how.port = static_cast<std::uint16_t>(options.port);
   how.tls_cert = options.tls_cert;
   how.tls_key = options.tls_key;
+  how.threads = 4;  // a question that reads much keeps one of them
   how.assets = http::embedded_assets();
   Result<std::string> token = read_token(options.token_file);
   if (!token) return token.error();
@@ -213,6 +219,7 @@ Status Dashboard::Parts::open_server(const DashboardOptions& options) {
   }
   if (!started) return started.error();
   server = std::move(*started);
+  running.store(server.get(), std::memory_order_release);
   return Done{};
 }
 
@@ -229,7 +236,6 @@ Result<std::unique_ptr<Dashboard>> Dashboard::start(const DashboardOptions& opti
   if (const Status done = parts->open_session(options, config); !done) return done.error();
   if (const Status done = parts->open_alerts(options, config); !done) return done.error();
   parts->fill_api(config);
-  if (const Status done = parts->open_server(options); !done) return done.error();
   const auto push = otlp_options(config, metrics_options(config, parts->api.host, ""));
   if (!push) return push.error();
   if (*push) {
@@ -238,6 +244,7 @@ Result<std::unique_ptr<Dashboard>> Dashboard::start(const DashboardOptions& opti
     if (!pusher) return pusher.error();
     parts->otlp = std::move(*pusher);
   }
+  if (const Status done = parts->open_server(options); !done) return done.error();
   parts->follow();
   return std::unique_ptr<Dashboard>(new Dashboard(std::move(parts)));
 }

@@ -171,8 +171,8 @@ int serve_demo(const DemoOptions& options, const std::vector<pid_t>& ranks, Args
   print_address("demo", **dashboard, how.id, options.json, options.quiet);
   while (!stop_requested()) usleep(50'000);
   dashboard->reset();
-  finish_workload(ranks, true);
-  return 0;
+  const WorkloadEnd end = finish_workload(ranks, true);
+  return end.failed > 0 ? 1 : 0;
 }
 
 int demo_main(Args& args) {
@@ -202,6 +202,12 @@ int demo_main(Args& args) {
     return 2;
   }
   WorkloadOptions& work = options.work;
+  if (options.serve && !options.out.empty()) {
+    fmt::print(stderr,
+               "peerscope demo: --serve goes on until Ctrl-C and keeps its own history; leave out "
+               "--out, and export from the page\n");
+    return 2;
+  }
   if (options.serve) {
     constexpr double kUntilStopped = 1e7;
     work.duration_s = kUntilStopped;

@@ -67,7 +67,8 @@ void add_own_fields(const Dressing& how, std::string_view type, Answer& answer) 
 
 // True if the client has this very body.
 bool tagged(const Dressing& how, Answer& answer) {
-  if (!how.is_get || answer.status != 200 || answer.stream) return false;
+  // An empty body is that of an event stream, which comes later.
+  if (!how.is_get || answer.status != 200 || answer.stream || answer.body.empty()) return false;
   const auto given = std::find_if(answer.fields.begin(), answer.fields.end(),
                                   [](const auto& field) { return lower(field.first) == "etag"; });
   const std::string etag = given == answer.fields.end() ? etag_of(answer.body) : given->second;

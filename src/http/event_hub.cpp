@@ -130,6 +130,8 @@ std::uint64_t EventHub::resumed_at(const std::string& last_id) const {
   std::uint64_t last = 0;
   const auto [stop, error] = std::from_chars(begin, end, last);
   if (error != std::errc() || stop != end || last >= next_ || last + 1 < oldest()) return 0;
+  // Who would be dropped for being late at once is told to read anew.
+  if (next_ - (last + 1) > options_.max_behind) return 0;
   return last + 1;
 }
 

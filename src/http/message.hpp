@@ -28,7 +28,7 @@ struct Request {
 };
 
 // Gives the next piece of a long body; false: that was all. Called on a thread that may take its time; never
-// while an earlier piece still waits for the client.
+// while an earlier piece still waits for the client. An empty piece: nothing yet. What it throws breaks the answer off.
 using BodyStream = std::function<bool(std::string& piece)>;
 
 struct Response {

@@ -1,6 +1,7 @@
 // What operations add up to: from slots, or, of a narrow range, from the operations themselves.
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 #include "store/hits.hpp"
 #include "store/row_sums.hpp"
@@ -123,12 +124,15 @@ std::vector<Values> values_of(const std::vector<Hit>& hits, const Order& order) 
   return values;
 }
 
-AggregateTable exact_table(const StoreView& view, ChunkCache& cache, const AggregateQuery& query,
-                           const ChunkRange& chunks) {
+// Nothing where there are too many rows: each has histograms.
+std::optional<AggregateTable> exact_table(const StoreView& view, ChunkCache& cache,
+                                          const AggregateQuery& query, const ChunkRange& chunks) {
   AggregateTable table;
   const TimeRange range = closed_range(view, query.filter);
   Grouping grouping(query.by);
   const std::vector<Hit> hits = find_hits(view, cache, chunks, range, query.filter, grouping);
+  constexpr std::size_t kMostExactRows = 8192;
+  if (grouping.size() > kMostExactRows) return std::nullopt;
   std::vector<RowSums> sums(grouping.size());
   for (const Hit& hit : hits) add_hit(hit, sums[hit.row]);
   const Order order = order_of(sums, query.max_rows);
@@ -238,7 +242,9 @@ Result<AggregateTable> aggregate_trace(const StoreView& view, ChunkCache& cache,
   if (query.resolution_ns < 0)
     return Error{ErrorCode::invalid_argument, "the resolution of points is not below 0 ns"};
   const ChunkRange chunks = ChunkRange::of(view, query.filter);
-  if (chunks.within(kExactOperations, kExactChunks)) return exact_table(view, cache, query, chunks);
+  if (chunks.within(kExactOperations, kExactChunks)) {
+    if (auto table = exact_table(view, cache, query, chunks)) return std::move(*table);
+  }
   AggregateTable table = slot_table(view, query);
   table.indexed_share = chunks.indexed_share();
   return table;

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "store/chunk_walk.hpp"
 #include "store/join.hpp"
 
@@ -37,7 +39,7 @@ class Page {
     filter_.kinds = filter_.kinds == 0 ? kCollectives : filter_.kinds & kCollectives;
     join_ = Join(filter_);
   }
-  CollectivePage make();
+  Result<CollectivePage> make();
 
  private:
   void load(std::size_t chunk);
@@ -64,7 +66,8 @@ void Page::load(std::size_t number) {
 }
 
 bool is_near(const ChunkInfo& chunk, const CollectiveItem& item) {
-  return chunk.first_ns <= item.last_ns + kReachNs && chunk.last_ns >= item.first_ns - kReachNs;
+  return chunk.first_ns <= end_of(item.last_ns, kReachNs) &&
+         end_of(chunk.last_ns, kReachNs) >= item.first_ns;
 }
 
 // Of the chunks in which these lie.
@@ -109,7 +112,7 @@ std::vector<Found> Page::find(const std::optional<PageKey>& end) const {
   return found;
 }
 
-CollectivePage Page::make() {
+Result<CollectivePage> Page::make() {
   CollectivePage page;
   if (filter_.kinds == 0) return page;
   Cursor from = cursor_;  // chunks are sought by time alone
@@ -120,6 +123,10 @@ CollectivePage Page::make() {
   for (;;) {
     end = walk.bound();
     if (!end) break;
+    if (loaded_.size() >= 2 * kMostChunks)
+      return Error{ErrorCode::corrupt, fmt::format("{}: more than {} chunks reach over one moment; "
+                                                   "its operations are not in the order of time",
+                                                   view_.trace->path(), loaded_.size())};
     // A chunk further on may hold an earlier rank of what begins there: only what lies before it is certain.
     if (!loaded_.empty() && end->begin_ns > cursor_.key.begin_ns) {
       end = PageKey{end->begin_ns, 0, 0};

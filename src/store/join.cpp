@@ -37,9 +37,13 @@ void Join::add(const Op& op, bool wanted) {
                 op.backend == Backend::nccl ? static_cast<std::uint64_t>(op.kind) + 1 : 0};
   const auto next = static_cast<std::uint32_t>(groups_.size());
   std::uint32_t at = first_group_.emplace(key, next).first->second;
-  while (at != next && ((!op.device_only && groups_[at].complete()) || has(groups_[at], op))) {
-    if (groups_[at].next_group == kNone) groups_[at].next_group = next;
-    at = groups_[at].next_group;
+  // A sequence that never rises is none: what finds no place among the first stands alone, or a page would take hours.
+  constexpr int kMostSteps = 64;
+  for (int steps = 0;
+       at != next && ((!op.device_only && groups_[at].complete()) || has(groups_[at], op));
+       ++steps) {
+    if (groups_[at].next_group == kNone && steps < kMostSteps) groups_[at].next_group = next;
+    at = steps < kMostSteps ? groups_[at].next_group : next;
   }
   if (at == next) {
     Group group;

@@ -186,8 +186,9 @@ Timeline Builder::close() {
     if (!stored) continue;  // damaged: left out
     close.chunks.push_back(chunk);
     close.stored.push_back(*stored);
+    // All of them, so that every lane is known before it is decided how many bins each may have.
     for_each((*stored)->columns(),
-             [&](std::size_t, const Op&, std::uint32_t) { return ++count <= most; });
+             [&](std::size_t, const Op&, std::uint32_t) { return ++count > 0; });
   }
   const Steps steps = steps_of(range_, 1, bins(), 0);
   if (count <= most) {

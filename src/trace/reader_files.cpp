@@ -112,8 +112,11 @@ void TraceReader::State::read(std::vector<TraceFile> found, const State* old) {
     closed = closed && files[i].closed;
   }
   if (files.size() > 1 || !closed) rollup.reset();
-  if (old != nullptr && metas.size() == old->metas.size() &&
-      files.back().same_file(old->files.back())) {
+  const auto newest = [](const State& state) {
+    return state.metas.empty() ? 0 : state.metas.back().entry.offset;
+  };
+  if (old != nullptr && newest(*this) == newest(*old) && !metas.empty() &&
+      metas.back().file + 1 == files.size() && files.back().same_file(old->files.back())) {
     meta = old->meta;
   } else {
     load_meta();

@@ -75,7 +75,11 @@ json point_json(const AggregatePoint& point, const Moments& moments) {
 
 // What is not limited covers all that is stored.
 void clamp_to(const StoreState& state, OpFilter& filter) {
-  if (state.first_ns == kUnknownNs) return;
+  if (state.first_ns == kUnknownNs) {  // nothing is stored
+    filter.from_ns = std::max<std::int64_t>(filter.from_ns, 0);
+    filter.to_ns = std::min(filter.to_ns, filter.from_ns + 1);
+    return;
+  }
   filter.from_ns = std::max(filter.from_ns, state.first_ns);
   filter.to_ns = std::min(filter.to_ns, state.last_ns + 1);
 }
@@ -129,18 +133,14 @@ Response get_aggregates(const Api& api, const Request& request, const Captures&)
 
 namespace {
 
-// Those that a Distribution has, and what lies between them on a line: said to be off by at most 1/16 anyway.
-double percentile_of(const Distribution& d, double q) {
-  const std::pair<double, double> known_at[] = {{0, d.min_ns},  {50, d.p50_ns},    {90, d.p90_ns},
-                                                {99, d.p99_ns}, {99.9, d.p999_ns}, {100, d.max_ns}};
-  for (std::size_t i = 1; i < std::size(known_at); ++i) {
-    const auto& [above, upper] = known_at[i];
-    const auto& [below, lower] = known_at[i - 1];
-    if (q > above) continue;
-    if (q == above) return upper;
-    return q == below ? lower : kUnknown;
+// Those that are kept.
+std::optional<double> percentile_of(const Distribution& d, double q) {
+  const std::pair<double, double> kept[] = {{0, d.min_ns},  {50, d.p50_ns},    {90, d.p90_ns},
+                                            {99, d.p99_ns}, {99.9, d.p999_ns}, {100, d.max_ns}};
+  for (const auto& [share, ns] : kept) {
+    if (share == q) return ns;
   }
-  return kUnknown;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -155,7 +155,7 @@ Response get_percentiles(const Api& api, const Request& request, const Captures&
   std::vector<double> asked = parameters.numbers("q", 0, 100);
   if (asked.empty()) asked = {50, 90, 99, 99.9};
   for (const double q : asked) {
-    if (q != 0 && q != 50 && q != 90 && q != 99 && q != 99.9 && q != 100)
+    if (!percentile_of({}, q))
       parameters.fail(fmt::format("q={}: kept are 0, 50, 90, 99, 99.9 and 100", q));
   }
   if (const auto refusal = parameters.refusal()) return *refusal;
@@ -171,7 +171,7 @@ Response get_percentiles(const Api& api, const Request& request, const Captures&
     json percentiles = json::object();
     for (const double q : asked)
       percentiles[fmt::format("{:g}", q)] =
-          times.known() ? known(percentile_of(times, q)) : json(nullptr);
+          times.known() ? known(*percentile_of(times, q)) : json(nullptr);
     rows.push_back({{"key", key_json(row, query.by, *snapshot)},
                     {"count", times.count},
                     {"percentiles", percentiles}});

@@ -1,6 +1,4 @@
 // Alerts, and silences.
-#include <ctime>
-
 #include <fmt/format.h>
 
 #include "analyze/alert/silence.hpp"
@@ -16,26 +14,21 @@ using nlohmann::json;
 
 namespace {
 
-std::int64_t real_now_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
-}
-
 Response no_alerts() {
   return refuse(503,
                 "There are no alerts: alert.enabled is false, or what is shown is a recording.");
 }
 
 std::optional<Matcher> matcher_of(const json& item) {
-  if (!item.is_object() || !item.value("name", json()).is_string() ||
-      !item.value("value", json()).is_string())
-    return std::nullopt;
-  const std::string op = item.value("op", "=");
+  const auto text = [&item](const char* key) -> const std::string* {
+    const auto at = item.is_object() ? item.find(key) : item.end();
+    return item.is_object() && at != item.end() ? at->get_ptr<const std::string*>() : nullptr;
+  };
+  const std::string *name_of = text("name"), *op = text("op"), *value = text("value");
+  if (name_of == nullptr || op == nullptr || value == nullptr) return std::nullopt;
   for (const MatchOp known :
        {MatchOp::equal, MatchOp::not_equal, MatchOp::like, MatchOp::not_like}) {
-    if (op == name(known))
-      return Matcher{item["name"].get<std::string>(), known, item["value"].get<std::string>()};
+    if (*op == name(known)) return Matcher{*name_of, known, *value};
   }
   return std::nullopt;
 }
@@ -52,7 +45,7 @@ std::string alerts_text(const Api& api) {
     state["items"] = std::move(state["alerts"]);
     state.erase("alerts");
   }
-  return state.dump(-1, ' ', false, json::error_handler_t::replace);
+  return written(state);
 }
 
 Response get_alerts(const Api& api, const Request& request, const Captures&) {
@@ -88,29 +81,31 @@ Response post_silence(const Api& api, const Request& request, const Captures&) {
   Parameters parameters(request);
   if (const auto refusal = parameters.refusal()) return *refusal;
   if (api.alerts == nullptr) return no_alerts();
-  const json body = json::parse(request.body, nullptr, false);
-  const bool whole = body.is_object() && body.value("matchers", json()).is_array() &&
-                     body.value("duration_s", json()).is_number();
-  if (!whole)
+  const auto body = parse_body(request);
+  const auto has = [&body](const char* key, bool (json::*is)() const noexcept) {
+    return body && body->is_object() && body->contains(key) && ((*body)[key].*is)();
+  };
+  if (!has("matchers", &json::is_array) || !has("duration_s", &json::is_number))
     return refuse(
         400,
         R"(write {"matchers": [{"name": "rank", "op": "=", "value": "3"}], "duration_s": 3600, "comment": "...", "author": "..."})");
   std::vector<Matcher> matchers;
-  for (const json& item : body["matchers"]) {
+  for (const json& item : (*body)["matchers"]) {
     const auto matcher = matcher_of(item);
     if (!matcher)
       return refuse(400, R"(a matcher is {"name", "op", "value"}; op is =, !=, ~ or !~)");
     matchers.push_back(*matcher);
   }
-  const double seconds = body["duration_s"].get<double>();
+  const double seconds = (*body)["duration_s"].get<double>();
   constexpr double kYear = 365.0 * 86'400;
   if (!(seconds > 0 && seconds <= kYear))
     return refuse(400, "duration_s: write seconds, more than 0 and at most a year");
-  const auto text = [&body](const char* key) {
-    return body.value(key, json()).is_string() ? body[key].get<std::string>() : std::string();
+  const auto text = [&](const char* key) {
+    return has(key, &json::is_string) ? (*body)[key].get<std::string>() : std::string();
   };
   const auto silence = api.alerts->silence(std::move(matchers),
-                                           real_now_ns() + static_cast<std::int64_t>(seconds * 1e9),
+                                           static_cast<std::int64_t>(clock_ns(CLOCK_REALTIME)) +
+                                               static_cast<std::int64_t>(seconds * 1e9),
                                            text("comment"), text("author"));
   return silence ? answer(to_json(*silence), 201) : refuse(silence.error());
 }

@@ -2,17 +2,38 @@
 
 #include <cmath>
 
+#include "http/error_response.hpp"
 #include "session/json.hpp"
 
 namespace peerscope::http {
 
 using nlohmann::json;
 
+std::string written(const json& body) {
+  return body.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 Response answer(const json& body, int status) {
   Response response;
   response.status = status;
-  response.body = body.dump(-1, ' ', false, json::error_handler_t::replace);
+  response.body = written(body);
   return response;
+}
+
+std::optional<json> parse_body(const Request& request) {
+  constexpr int kDeepest = 16;
+  int depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < request.body.size(); ++i) {
+    const char c = request.body[i];
+    if (quoted && c == '\\') ++i;
+    if (c == '"' && (i == 0 || request.body[i - 1] != '\\' || !quoted)) quoted = !quoted;
+    if (quoted) continue;
+    depth += c == '[' || c == '{' ? 1 : c == ']' || c == '}' ? -1 : 0;
+    if (depth > kDeepest) return std::nullopt;
+  }
+  json body = json::parse(request.body, nullptr, false);
+  return body.is_discarded() ? std::nullopt : std::optional(std::move(body));
 }
 
 namespace {
@@ -43,7 +64,7 @@ const char* code_of(int status) {
 }  // namespace
 
 Response refuse(int status, const std::string& sentence) {
-  return answer({{"error", {{"code", code_of(status)}, {"message", sentence}}}}, status);
+  return error_response(status, code_of(status), sentence);
 }
 
 Response no_history() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -12,7 +13,12 @@
 
 namespace peerscope::http {
 
+// What every answer is written by: bytes that are no UTF-8 are replaced.
+std::string written(const nlohmann::json& body);
 Response answer(const nlohmann::json& body, int status = 200);
+// A request's body. Nothing if it is no JSON, or nested deeper than any that means something: what is deep is walked by
+// recursion later.
+std::optional<nlohmann::json> parse_body(const Request& request);
 // {"error": {"code", "message"}}; the code follows from the status.
 Response refuse(int status, const std::string& sentence);
 Response no_history();                // 503: this session is watched without one

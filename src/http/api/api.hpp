@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct Api {
   SeriesChoice* series = nullptr;
   bool token_needed = false;
   std::string version, host;
+  mutable std::mutex heavy{};  // held by who reads all of the history for an answer
 };
 
 // `api` outlives it.

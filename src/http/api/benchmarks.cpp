@@ -17,8 +17,9 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::uintmax_t kMostBytes = 16 << 20;
-constexpr std::size_t kMostFiles = 500;
+constexpr std::uintmax_t kMostBytes = 4 << 20;   // of one file
+constexpr std::uintmax_t kMostInAll = 64 << 20;  // that one answer reads
+constexpr std::size_t kMostFiles = 200;
 
 struct File {
   std::string id, path;  // the name without its folder
@@ -26,28 +27,39 @@ struct File {
 };
 
 // A path never comes from the request: what is asked for is looked up among what is there.
-std::vector<File> files_of(const Api& api) {
-  std::vector<File> files;
+std::vector<std::pair<std::string, std::string>> names_of(const Api& api) {
+  std::vector<std::pair<std::string, std::string>> names;  // id, path
+  std::uintmax_t all = 0;
   for (const std::string& dir : api.benchmark_dirs) {
     std::error_code ignored;
     for (const auto& entry : std::filesystem::directory_iterator(dir, ignored)) {
       const bool fits = entry.is_regular_file(ignored) && entry.path().extension() == ".json" &&
                         entry.file_size(ignored) <= kMostBytes;
-      if (!fits || files.size() >= kMostFiles) continue;
-      auto results = read_results(entry.path().string());
-      if (results)
-        files.push_back({entry.path().stem().string(), entry.path().string(), std::move(*results)});
+      if (!fits || names.size() >= kMostFiles) continue;
+      all += entry.file_size(ignored);
+      if (all > kMostInAll) return names;
+      names.emplace_back(entry.path().stem().string(), entry.path().string());
     }
+  }
+  return names;
+}
+
+std::vector<File> files_of(const Api& api) {
+  std::vector<File> files;
+  for (const auto& [id, path] : names_of(api)) {
+    if (auto results = read_results(path)) files.push_back({id, path, std::move(*results)});
   }
   std::sort(files.begin(), files.end(),
             [](const File& a, const File& b) { return a.results.created > b.results.created; });
   return files;
 }
 
-const File* find(const std::vector<File>& files, const std::string& id) {
-  const auto at =
-      std::find_if(files.begin(), files.end(), [&id](const File& file) { return file.id == id; });
-  return at == files.end() ? nullptr : &*at;
+std::optional<File> find(const Api& api, const std::string& wanted) {
+  for (const auto& [id, path] : names_of(api)) {
+    if (id != wanted) continue;
+    if (auto results = read_results(path)) return File{id, path, std::move(*results)};
+  }
+  return std::nullopt;
 }
 
 Response not_there(const std::string& id) {
@@ -76,9 +88,8 @@ Response get_benchmarks(const Api& api, const Request& request, const Captures&)
 Response get_benchmark(const Api& api, const Request& request, const Captures& path) {
   Parameters parameters(request);
   if (const auto refusal = parameters.refusal()) return *refusal;
-  const std::vector<File> files = files_of(api);
-  const File* file = find(files, path[0]);
-  if (file == nullptr) return not_there(path[0]);
+  const auto file = find(api, path[0]);
+  if (!file) return not_there(path[0]);
   std::ostringstream text;
   text << std::ifstream(file->path).rdbuf();
   Response response;
@@ -92,10 +103,9 @@ Response get_benchmark_compare(const Api& api, const Request& request, const Cap
   const std::string next = parameters.text("new");
   if (base.empty() || next.empty()) parameters.fail("give base and new: ids of /api/v1/benchmarks");
   if (const auto refusal = parameters.refusal()) return *refusal;
-  const std::vector<File> files = files_of(api);
-  const File* before = find(files, base);
-  const File* after = find(files, next);
-  if (before == nullptr || after == nullptr) return not_there(before == nullptr ? base : next);
+  const auto before = find(api, base);
+  const auto after = find(api, next);
+  if (!before || !after) return not_there(!before ? base : next);
   const auto comparison = compare(before->results, after->results, {});
   if (!comparison) return refuse(comparison.error());
   return answer(comparison_json(*comparison));

@@ -1,4 +1,6 @@
 // Every key of the configuration, and changes to those that can change now.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "config/document.hpp"
@@ -37,13 +39,12 @@ Response all_settings(const Api& api) {
   return answer({{"items", items}});
 }
 
-// As `--set` takes it.
-std::string plain_text(const json& value) {
+// As `--set` takes it: a list of plain values as TOML has it.
+std::optional<std::string> plain_text(const json& value) {
   if (value.is_string()) return value.get<std::string>();
-  if (!value.is_array()) return value.dump();
-  std::string text;
-  for (const json& item : value) text += (text.empty() ? "" : ",") + plain_text(item);
-  return text;
+  const auto is_plain = [](const json& item) { return item.is_string() || item.is_number(); };
+  if (value.is_array() && std::all_of(value.begin(), value.end(), is_plain)) return written(value);
+  return value.is_number() || value.is_boolean() ? std::optional(written(value)) : std::nullopt;
 }
 
 }  // namespace
@@ -57,14 +58,17 @@ Response get_config(const Api& api, const Request& request, const Captures&) {
 Response patch_config(const Api& api, const Request& request, const Captures&) {
   Parameters parameters(request);
   if (const auto refusal = parameters.refusal()) return *refusal;
-  const json body = json::parse(request.body, nullptr, false);
-  if (!body.is_object() || body.empty())
+  const auto body = parse_body(request);
+  if (!body || !body->is_object() || body->empty())
     return refuse(400, R"(write a JSON object of keys and values: {"monitor.level": "basic"})");
   std::vector<std::pair<std::string, std::string>> settings;
-  for (const auto& [key, value] : body.items()) {
-    if (value.is_object() || value.is_null())
-      return refuse(400, fmt::format("{}: a value is text, a number, true or false", key));
-    settings.emplace_back(key, plain_text(value));
+  for (const auto& [key, value] : body->items()) {
+    auto text = plain_text(value);
+    if (!text)
+      return refuse(400, fmt::format("{}: a value is text, a number, true, false, or a list of "
+                                     "texts or numbers",
+                                     key));
+    settings.emplace_back(key, std::move(*text));
   }
   if (const Status changed = api.config->change(settings); !changed) return refuse(changed.error());
   return all_settings(api);

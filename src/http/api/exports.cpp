@@ -1,7 +1,9 @@
 // The history in other tools' formats, streamed.
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <stdexcept>
 #include <thread>
 
 #include <fmt/format.h>
@@ -37,9 +39,14 @@ class Pipe final : public ByteSink {
         const std::lock_guard lock(mutex_);
         return abandoned_;
       };
-      static_cast<void>(exporter.run(*trace, options, *this));
+      bool whole = false;
+      try {
+        whole = static_cast<bool>(exporter.run(*trace, options, *this));
+      } catch (const std::exception&) {  // no memory: the download breaks off, the server goes on
+      }
       const std::lock_guard lock(mutex_);
       over_ = true;
+      failed_ = !whole;
       changed_.notify_all();
     });
   }
@@ -56,7 +63,12 @@ class Pipe final : public ByteSink {
 
   bool read(std::string& piece) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !pieces_.empty() || over_; });
+    // An empty piece is "not yet": so that a server that ends need not wait for a filter that nothing passes.
+    piece.clear();
+    constexpr std::chrono::milliseconds kNow{200};
+    if (!changed_.wait_for(lock, kNow, [this] { return !pieces_.empty() || over_; })) return true;
+    // What is not whole must not look whole: the server breaks the connection off.
+    if (pieces_.empty() && failed_) throw std::runtime_error("the export failed");
     if (pieces_.empty()) return false;
     piece = std::move(pieces_.front());
     pieces_.pop_front();
@@ -71,7 +83,7 @@ class Pipe final : public ByteSink {
   std::condition_variable changed_;
   std::deque<std::string> pieces_;
   std::size_t waiting_ = 0;
-  bool over_ = false, abandoned_ = false;
+  bool over_ = false, failed_ = false, abandoned_ = false;
   std::thread thread_;
 };
 

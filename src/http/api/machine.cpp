@@ -108,7 +108,8 @@ std::map<std::pair<std::string, std::string>, Edge> edges_of(const Snapshot& sna
     if (row.from == row.to) continue;
     Edge& link = edge(rank_id(row.comm, row.from), rank_id(row.comm, row.to));
     if (link.type.empty()) link.type = "pair";
-    link.used_gbs = std::max(link.used_gbs, row.windows.in(window).bytes_per_s() / 1e9);
+    if (const double rate = row.windows.in(window).bytes_per_s(); rate >= 0)
+      link.used_gbs = std::max(link.used_gbs, rate / 1e9);
     link.capacity_gbs =
         std::max(link.capacity_gbs,
                  row.bandwidth_bytes_per_s > 0 ? row.bandwidth_bytes_per_s / 1e9 : kUnknown);
@@ -162,11 +163,7 @@ json nodes_of(const Snapshot& snapshot) {
   std::set<int> devices;
   add_devices(snapshot, nodes, devices);
   if (!devices.empty()) nodes.push_back(node("host", "host", "this host"));
-  std::map<std::pair<std::uint64_t, std::uint16_t>, std::uint16_t> where;
-  for (const CellRow& cell : snapshot.aggregates->cells) {
-    if (cell.rank != kNoRank && cell.device != kNoDevice)
-      where.emplace(std::pair(cell.comm, cell.rank), cell.device);
-  }
+  const RankDevices where = rank_devices(snapshot);
   for (const RankRow& row : snapshot.aggregates->ranks) {
     json out = node(rank_id(row.comm, row.rank), "rank", fmt::format("rank {}", row.rank));
     const auto device = where.find({row.comm, row.rank});
@@ -225,21 +222,21 @@ json devices_json(const Served& served, Window window) {
 
 Response get_devices(const Api& api, const Request& request, const Captures&) {
   Parameters parameters(request);
-  const Window window = parameters.window();
+  const Window window = parameters.window(*api.served);
   if (const auto refusal = parameters.refusal()) return *refusal;
   return answer(devices_json(*api.served, window));
 }
 
 Response get_links(const Api& api, const Request& request, const Captures&) {
   Parameters parameters(request);
-  const Window window = parameters.window();
+  const Window window = parameters.window(*api.served);
   if (const auto refusal = parameters.refusal()) return *refusal;
   return answer({{"items", links_json(*api.served->snapshot(), window)}});
 }
 
 Response get_topology(const Api& api, const Request& request, const Captures&) {
   Parameters parameters(request);
-  const Window window = parameters.window();
+  const Window window = parameters.window(*api.served);
   if (const auto refusal = parameters.refusal()) return *refusal;
   const auto snapshot = api.served->snapshot();
   const Moments moments(*api.served);

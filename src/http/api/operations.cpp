@@ -201,7 +201,7 @@ Response get_collective(const Api& api, const Request& request, const Captures& 
       where.to_ns = moments.monotonic(*near_ns) + around_ns;
     }
     trace = trace_in(*served.store(), where, *kind, sequence);
-    if (!trace || trace->missing.empty() || !near_ns) break;
+    if (!near_ns || (trace && trace->missing.empty())) break;
   }
   if (!trace) return refuse(trace.error());
   if (auto plan = plan_moves(trace->op))

@@ -10,13 +10,6 @@
 namespace peerscope::http {
 namespace {
 
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 std::vector<std::string> split(std::string_view text) {
   std::vector<std::string> words;
   while (!text.empty()) {
@@ -32,6 +25,13 @@ constexpr const char* kGroups[] = {"operation", "algorithm", "protocol", "size",
                                    "process",   "backend",   "status"};
 
 }  // namespace
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
 
 std::optional<std::string_view> Parameters::take(std::string_view name) {
   asked_.emplace_back(name);
@@ -91,8 +91,9 @@ std::vector<double> Parameters::numbers(std::string_view name, double least, dou
   return out;
 }
 
-Window Parameters::window() {
-  const std::string given = choice("window", {"10s", "1s", "1m", "all"});
+Window Parameters::window(const Served& served) {
+  const std::string given = served.is_file() ? choice("window", {"all", "1s", "10s", "1m"})
+                                             : choice("window", {"10s", "1s", "1m", "all"});
   for (std::size_t i = 0; i < kWindows; ++i) {
     if (given == name(static_cast<Window>(i))) return static_cast<Window>(i);
   }

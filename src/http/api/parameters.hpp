@@ -13,6 +13,8 @@
 
 namespace peerscope::http {
 
+std::optional<std::int64_t> whole_number(std::string_view text);
+
 // Reads what it is asked for; the first thing that is wrong is kept. Ask refusal() before the values are used.
 class Parameters {
  public:
@@ -26,7 +28,7 @@ class Parameters {
   std::string choice(std::string_view name, std::initializer_list<const char*> allowed);
   std::vector<std::string> words(std::string_view name);  // with commas
   std::vector<double> numbers(std::string_view name, double least, double most);
-  Window window();
+  Window window(const Served& served);  // of a recording: all, where none is given
   bool device_clock();
 
   // from, to, operation, communicator, rank, peer, device, pid, min_bytes, max_bytes, status.

@@ -1,5 +1,4 @@
 // What the run has marked, in detail, and compared.
-#include <cstdlib>
 #include <deque>
 
 #include <fmt/format.h>
@@ -75,16 +74,23 @@ struct Side {
 Result<Side> side_of(const std::string& text) {
   const std::size_t dots = text.find("..");
   if (dots == std::string::npos) return Side{text, text, {}, {}};
-  char* end = nullptr;
-  Side side{text, "", {}, {}};
-  side.from = std::strtoll(text.c_str(), &end, 10);
-  const bool first = end == text.c_str() + dots;
-  side.to = std::strtoll(text.c_str() + dots + 2, &end, 10);
-  if (!first || *end != '\0' || *side.from >= *side.to)
+  const std::string_view all = text;
+  Side side{text, "", whole_number(all.substr(0, dots)), whole_number(all.substr(dots + 2))};
+  constexpr std::int64_t kMost = INT64_MAX / 4;
+  const bool good =
+      side.from && side.to && *side.from < *side.to && *side.from >= -kMost && *side.to <= kMost;
+  if (!good)
     return Error{
         ErrorCode::invalid_argument,
         fmt::format("{}: write FROM..TO in ns since the start, or a session's name", text)};
   return side;
+}
+
+// All operations are read: one such question at a time, or who asks for pages and events would wait.
+Response busy() {
+  Response response = refuse(503, "Another profile is being made; ask again in a moment.");
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
 }
 
 }  // namespace
@@ -100,6 +106,8 @@ Response get_profile(const Api& api, const Request& request, const Captures&) {
   if (api.served->store() == nullptr) return no_history();
   const auto trace = api.served->store()->trace();
   const auto source = profile_source(*trace);
+  const std::unique_lock turn(api.heavy, std::try_to_lock);
+  if (!turn) return busy();
   const auto made = profile_of(api, *source, name, from, to);
   if (!made) return refuse(made.error());
   json report = to_json(made->report);
@@ -121,6 +129,8 @@ Response get_profile_compare(const Api& api, const Request& request, const Captu
   if (api.served->store() == nullptr) return no_history();
   const auto trace = api.served->store()->trace();
   const auto source = profile_source(*trace);
+  const std::unique_lock turn(api.heavy, std::try_to_lock);
+  if (!turn) return busy();
   std::deque<Profiled> profiles;  // whose samples the comparison looks at
   std::vector<CompareSource> sides;
   for (const std::string& text : asked) {

@@ -16,17 +16,13 @@ constexpr std::int64_t kOverviewNs = 250'000'000;  // four times a second is wha
 constexpr std::int64_t kRowsNs = 1'000'000'000;
 constexpr std::size_t kMostEvents = 500;  // of one message; the rest is a resource's to tell
 
-std::string text_of(const json& body) {
-  return body.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 std::string events_text(const Served& served, const std::vector<ServedEvent>& events) {
   const Moments moments(served);
   json items = json::array();
   const std::size_t from = events.size() > kMostEvents ? events.size() - kMostEvents : 0;
   for (std::size_t i = from; i < events.size(); ++i)
     items.push_back(event_json(events[i], moments));
-  return text_of({{"items", items}});
+  return written({{"items", items}});
 }
 
 }  // namespace
@@ -42,25 +38,25 @@ void Publisher::say_if_changed(const char* topic, std::string text) {
 void Publisher::look(const Served& served, const std::vector<ServedEvent>& events) {
   if (!events.empty()) hub_.publish("events", events_text(served, events));
   const auto snapshot = served.snapshot();
-  say_if_changed("findings", text_of({{"items", findings_json(served)}}));
+  say_if_changed("findings", written({{"items", findings_json(served)}}));
   if (!snapshot->in_flight.empty() || said_.contains("in_flight"))
-    say_if_changed("in_flight", text_of({{"items", in_flight_json(served)}}));
+    say_if_changed("in_flight", written({{"items", in_flight_json(served)}}));
   if (alerts_changed_.exchange(false)) say_if_changed("alerts", alerts_text(api_));
   const auto now_ns = static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC));
   if (now_ns >= next_overview_ns_ || !served.live()) {
     next_overview_ns_ = now_ns + kOverviewNs;
     json overview = overview_json(served, served.is_file() ? Window::all : Window::ten_seconds);
     overview["overhead_budget"] = api_.config->now()->share("overhead.budget");
-    say_if_changed("overview", text_of(overview));
+    say_if_changed("overview", written(overview));
   }
   if (now_ns < next_rows_ns_ && served.live()) return;
   next_rows_ns_ = now_ns + kRowsNs;
   const Window window = served.is_file() ? Window::all : Window::ten_seconds;
   say_if_changed("session", session_text(api_));
-  say_if_changed("operation_stats", text_of({{"items", operation_rows(*snapshot, window)}}));
-  say_if_changed("ranks", text_of({{"items", rank_rows(*snapshot, window)}}));
-  say_if_changed("pairs", text_of({{"items", pair_rows(*snapshot, window)}}));
-  say_if_changed("devices", text_of(devices_json(served, window)));
+  say_if_changed("operation_stats", written({{"items", operation_rows(*snapshot, window)}}));
+  say_if_changed("ranks", written({{"items", rank_rows(*snapshot, window)}}));
+  say_if_changed("pairs", written({{"items", pair_rows(*snapshot, window)}}));
+  say_if_changed("devices", written(devices_json(served, window)));
 }
 
 }  // namespace peerscope::http

@@ -84,8 +84,7 @@ bool matches(std::string_view pattern, std::string_view path, Captures& captures
 
 Handler make_handler(const Api& api) {
   return [&api](const Request& request) {
-    const std::string_view method =
-        request.method == "HEAD" ? "GET" : std::string_view(request.method);
+    const std::string_view method = request.method;
     std::string allowed;
     Captures captures;
     for (const Route& route : kRoutes) {

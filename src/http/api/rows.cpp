@@ -36,13 +36,6 @@ json split_json(const TimeSplit& split) {
       {"waiting_for_rank", split.waiting_for_rank ? json(*split.waiting_for_rank) : json(nullptr)}};
 }
 
-std::uint64_t performed(const Snapshot& snapshot) {
-  std::uint64_t operations = 0;
-  for (const ProcessView& process : snapshot.processes) operations += process.operations;
-  if (operations == 0 && snapshot.aggregates) operations = snapshot.aggregates->totals.operations;
-  return operations;
-}
-
 // What the devices of two ranks can carry, where the machine said so.
 double expected_gbs(const Snapshot& snapshot, std::uint16_t from, std::uint16_t to) {
   if (!snapshot.machine) return kUnknown;
@@ -61,15 +54,29 @@ const Finding* finding_about(const Snapshot& snapshot, int from, int to) {
   return nullptr;
 }
 
-std::uint16_t device_of(const Snapshot& snapshot, std::uint64_t comm, std::uint16_t rank) {
-  if (!snapshot.aggregates) return kNoDevice;
-  for (const CellRow& cell : snapshot.aggregates->cells) {
-    if (cell.comm == comm && cell.rank == rank && cell.device != kNoDevice) return cell.device;
-  }
-  return kNoDevice;
+std::uint16_t device_of(const RankDevices& devices, std::uint64_t comm, std::uint16_t rank) {
+  const auto at = devices.find({comm, rank});
+  return at == devices.end() ? kNoDevice : at->second;
 }
 
 }  // namespace
+
+RankDevices rank_devices(const Snapshot& snapshot) {
+  RankDevices devices;
+  if (!snapshot.aggregates) return devices;
+  for (const CellRow& cell : snapshot.aggregates->cells) {
+    if (cell.rank != kNoRank && cell.device != kNoDevice)
+      devices.emplace(std::pair(cell.comm, cell.rank), cell.device);
+  }
+  return devices;
+}
+
+std::uint64_t performed(const Snapshot& snapshot) {
+  std::uint64_t operations = 0;
+  for (const ProcessView& process : snapshot.processes) operations += process.operations;
+  if (operations == 0 && snapshot.aggregates) operations = snapshot.aggregates->totals.operations;
+  return operations;
+}
 
 json distribution_json(const Distribution& d) {
   if (!d.known()) return nullptr;
@@ -118,6 +125,7 @@ json operation_rows(const Snapshot& snapshot, Window window) {
 json rank_rows(const Snapshot& snapshot, Window window) {
   json items = json::array();
   if (!snapshot.aggregates) return items;
+  const RankDevices devices = rank_devices(snapshot);
   for (const RankRow& row : snapshot.aggregates->ranks) {
     const RankStats& s = row.windows.in(window);
     json out = {{"communicator", communicator_name(snapshot, row.comm)}, {"rank", row.rank}};
@@ -130,7 +138,7 @@ json rank_rows(const Snapshot& snapshot, Window window) {
     out["waited_for_ns"] = s.waited_for_ns;
     out["communication_ns"] = s.communication_ns;
     out["waiting_share"] = s.waiting_share;
-    out["device"] = known_id(device_of(snapshot, row.comm, row.rank), kNoDevice);
+    out["device"] = known_id(device_of(devices, row.comm, row.rank), kNoDevice);
     items.push_back(std::move(out));
   }
   return items;
@@ -139,6 +147,7 @@ json rank_rows(const Snapshot& snapshot, Window window) {
 json pair_rows(const Snapshot& snapshot, Window window) {
   json items = json::array();
   if (!snapshot.aggregates) return items;
+  const RankDevices devices = rank_devices(snapshot);
   for (const PairRow& row : snapshot.aggregates->pairs) {
     json out = {{"communicator", communicator_name(snapshot, row.comm)},
                 {"from", row.from},
@@ -147,8 +156,8 @@ json pair_rows(const Snapshot& snapshot, Window window) {
     add_traffic(out, row.windows.in(window));
     out["p50_ns"] = known(row.p50_ns);
     out["bandwidth_gbs"] = known_gbs(row.bandwidth_bytes_per_s);
-    out["expected_gbs"] = known(expected_gbs(snapshot, device_of(snapshot, row.comm, row.from),
-                                             device_of(snapshot, row.comm, row.to)));
+    out["expected_gbs"] = known(expected_gbs(snapshot, device_of(devices, row.comm, row.from),
+                                             device_of(devices, row.comm, row.to)));
     out["clock"] = name(row.clock);
     const Finding* finding = finding_about(snapshot, row.from, row.to);
     out["finding"] = finding != nullptr ? json(finding_id(*finding)) : json(nullptr);

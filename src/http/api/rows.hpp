@@ -1,6 +1,8 @@
 // Rows of a Snapshot in one window, as the contract has them. Shared by resources and by the event stream.
 #pragma once
 
+#include <map>
+
 #include <nlohmann/json.hpp>
 
 #include "http/api/answer.hpp"
@@ -25,6 +27,11 @@ std::string alerts_text(const Api& api);
 
 // A finding's name while it holds: what it is about, in one word.
 std::string finding_id(const Finding& finding);
+// Which device each rank of a communicator is on, where operations say so.
+using RankDevices = std::map<std::pair<std::uint64_t, std::uint16_t>, std::uint16_t>;
+RankDevices rank_devices(const Snapshot& snapshot);
+// Operations since start, as the processes count them.
+std::uint64_t performed(const Snapshot& snapshot);
 // Ranks of each device, as far as sends and collectives named both.
 std::vector<int> ranks_on(const Snapshot& snapshot, std::uint16_t device);
 

@@ -93,13 +93,14 @@ std::string name_of(const Served& served, const Snapshot& snapshot) {
 
 Response get_health(const Api& api, const Request& request, const Captures&) {
   const ServerState state = api.server ? api.server() : ServerState{};
+  const bool authorized = !api.token_needed || request.admitted;
   return answer({{"status", "ok"},
                  {"version", api.version},
                  {"kind", api.served->is_file() ? "file" : "live"},
-                 {"session", api.served->id()},
+                 {"session", authorized ? api.served->id() : ""},
                  {"uptime_s", state.uptime_s},
                  {"token_needed", api.token_needed},
-                 {"authorized", !api.token_needed || request.admitted},
+                 {"authorized", authorized},
                  {"streams", state.streams},
                  {"requests", state.requests},
                  {"refused", state.refused},
@@ -127,9 +128,10 @@ std::string session_text(const Api& api) {
               {"now_ns", moments.since_start(snapshot->now_ns)},
               {"first_ns", nullptr},
               {"last_ns", nullptr},
-              {"operations", overview_json(served, Window::all)["operations"]},
+              {"operations", performed(*snapshot)},
               {"stored", 0},
               {"indexed_share", indexed_share(served)},
+              {"analysed_share", served.analysed_share()},
               {"processes", processes_json(*snapshot)},
               {"ranks", most_ranks(*snapshot)},
               {"overhead_fraction", snapshot->overhead_fraction},
@@ -148,7 +150,7 @@ std::string session_text(const Api& api) {
                     {"bytes", served.store()->trace()->file_bytes()},
                     {"note", known_text(served.store()->trace()->note())}};
   }
-  return out.dump(-1, ' ', false, json::error_handler_t::replace);
+  return written(out);
 }
 
 Response get_session(const Api& api, const Request& request, const Captures&) {
@@ -194,20 +196,23 @@ json stored_points(const Served& served, std::size_t count) {
 
 Response get_overview(const Api& api, const Request& request, const Captures&) {
   Parameters parameters(request);
-  const Window window = parameters.window();
+  const Window window = parameters.window(*api.served);
   const std::int64_t seconds = parameters.integer("history", 0, 3600, 0);
   if (const auto refusal = parameters.refusal()) return *refusal;
   const Served& served = *api.served;
-  json out = overview_json(served, served.is_file() ? Window::all : window);
+  json out = overview_json(served, window);
   out["overhead_budget"] = api.config->now()->share("overhead.budget");
   if (seconds == 0) return answer(out);
   const Moments moments(served);
   out["history"] = json::array();
+  if (served.is_file()) {
+    constexpr std::int64_t kMostPoints = 600;
+    out["history"] =
+        stored_points(served, static_cast<std::size_t>(std::min(seconds, kMostPoints)));
+    return answer(out);
+  }
   for (const Point& point : served.points(static_cast<std::size_t>(seconds)))
     out["history"].push_back(point_json(point, moments));
-  if (served.is_file())
-    out["history"] =
-        stored_points(served, static_cast<std::size_t>(std::min<std::int64_t>(seconds, 600)));
   return answer(out);
 }
 

@@ -8,13 +8,11 @@ namespace {
 
 using Rows = nlohmann::json (*)(const Snapshot&, Window);
 
-// What was recorded has no "last ten seconds" that anybody means.
 Response rows(const Api& api, const Request& request, Rows make) {
   Parameters parameters(request);
-  const Window window = parameters.window();
+  const Window window = parameters.window(*api.served);
   if (const auto refusal = parameters.refusal()) return *refusal;
-  const bool all = api.served->is_file() && !request.parameter("window");
-  return answer({{"items", make(*api.served->snapshot(), all ? Window::all : window)}});
+  return answer({{"items", make(*api.served->snapshot(), window)}});
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ class LiveConfig {
   // Called before a change holds; an error refuses it. Changes come one after the other.
   using OnChange = std::function<Status(const Config&)>;
 
+  // Without sessions nothing runs, and nothing can change.
   LiveConfig(Config config, std::vector<std::string> sessions);
 
   [[nodiscard]] std::shared_ptr<const Config> now() const;

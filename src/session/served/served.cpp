@@ -26,6 +26,16 @@ std::int64_t start_of(const Snapshot& snapshot) {
   return start_ns == INT64_MAX ? 0 : start_ns;
 }
 
+// Of a file at once, so that no time that was given out has to be counted anew once all of it has been read.
+std::int64_t start_of(const TraceReader& trace) {
+  std::int64_t start_ns = INT64_MAX;
+  for (const TraceProcess& process : trace.meta().processes) {
+    if (process.created_ns != kUnknownNs) start_ns = std::min(start_ns, process.created_ns);
+  }
+  for (const ChunkInfo& chunk : trace.chunks()) start_ns = std::min(start_ns, chunk.first_ns);
+  return start_ns == INT64_MAX ? 0 : start_ns;
+}
+
 // What the writer knew at the end speaks where it covers all of the file: it saw the run itself.
 Snapshot best_of(Snapshot replayed, const TraceReader& trace) {
   auto stored = stored_snapshot(trace);
@@ -53,6 +63,7 @@ Result<std::unique_ptr<Served>> Served::open(ServedOptions options) {
     if (!store) return store.error();
     self.store_ = std::move(*store);
   }
+  if (self.options_.file) self.start_ns_ = start_of(*self.store_->trace());
   if (!self.options_.file) {
     self.monitor_ = std::make_unique<Monitor>(self.options_.monitor);
     self.monitor_->poll();
@@ -61,9 +72,13 @@ Result<std::unique_ptr<Served>> Served::open(ServedOptions options) {
   } else if (auto quick = snapshot_from_statistics(*self.store_->trace(), self.options_.monitor)) {
     if (auto stored = stored_snapshot(*self.store_->trace()))
       quick->findings = std::move(stored->findings);
-    self.analysed_ = 0;
     self.take(std::make_shared<const Snapshot>(std::move(*quick)));
+  } else {  // it was not closed: until all is read nothing is known
+    Snapshot empty;
+    empty.real_offset_ns = self.store_->trace()->meta().clock.real_offset_ns;
+    self.take(std::make_shared<const Snapshot>(std::move(empty)));
   }
+  self.analysed_ = self.options_.file ? 0 : 1;
   return served;
 }
 
