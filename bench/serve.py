@@ -6,7 +6,8 @@ live    two threads that record 500,000 operations a second each, an event ten t
         how old an event is when a client has it, what the server takes of a processor and of memory, how soon it answers
 file    a trace of 100 million operations: until it is indexed, memory, and each resource's p50 and p99
 
-Every figure is measured in this run. --parts start,live,file; --millions N; --seconds S.
+Every figure is measured in this run. What stands above the line `<!-- measured -->` of an OUT.md is kept: it is written by hand.
+--parts start,live,file; --millions N; --seconds S.
 """
 import argparse
 import asyncio
@@ -32,6 +33,8 @@ RESOURCES = [
     "/api/v1/aggregates?by=rank&points=100", "/api/v1/percentiles?by=operation", "/api/v1/heatmap?columns=200",
     "/api/v1/timeline?bins=1000", "/metrics"]
 
+MEASURED = "<!-- measured -->\n"
+
 
 def percentile(values, share):
     values = sorted(values)
@@ -43,9 +46,12 @@ class Server:
         self.began = time.perf_counter()
         self.process = subprocess.Popen([*command, "--port", "0", "--json"], env=env, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"{' '.join(command)} ended with {self.process.wait()}")
-        self.port = json.loads(line)["port"]
+        try:
+            self.port = json.loads(line)["port"]
+        except ValueError:
+            if line:
+                self.process.kill()
+            sys.exit(f"{' '.join(command)} ended with {self.process.wait()}, having said {line!r}")
         self.ready_s = time.perf_counter() - self.began
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
 
@@ -69,9 +75,17 @@ class Server:
         status = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines() if ":" in line)
         return {name: int(status[key].split()[0]) / 1e3 for name, key in (("own", "RssAnon"), ("rings", "RssShmem"), ("program", "RssFile"))}
 
-    def stop(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=30)
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
 
 
 def times_of(server, path, rounds, most_s):
@@ -99,12 +113,11 @@ def resources_table(server, rounds, most_s):
 def part_start(peerscope, env, _):
     ready, live = [], []
     for _ in range(5):
-        server = Server([peerscope, "demo", "--serve"], env)
-        while not (server.json("/api/v1/overview?window=1s")["operations_per_s"] or 0) > 0:
-            time.sleep(0.01)
-        live.append(time.perf_counter() - server.began)
-        ready.append(server.ready_s)
-        server.stop()
+        with Server([peerscope, "demo", "--serve"], env) as server:
+            while not (server.json("/api/v1/overview?window=1s")["operations_per_s"] or 0) > 0:
+                time.sleep(0.01)
+            live.append(time.perf_counter() - server.began)
+            ready.append(server.ready_s)
     return [f"`peerscope demo --serve`, 5 starts: the page is served after {percentile(ready, 0.5):.2f} s (most {max(ready):.2f}), its figures move after "
             f"**{percentile(live, 0.5):.2f} s** (most {max(live):.2f}); goal 2 s."], {"start_s": max(live)}
 
@@ -156,63 +169,75 @@ async def clients(count, *args):
     await asyncio.gather(*(client(*args) for _ in range(count)))
 
 
-def part_live(peerscope, env, options):
-    runtime = env["PEERSCOPE_RUNTIME_DIR"]
-    library = next(str(p) for p in [pathlib.Path(peerscope).parent.parent / "lib" / "libpeerscope.so"] if p.exists())
-    stop = threading.Event()
-    ticker = threading.Thread(target=record_events, args=(library, runtime, stop))
-    seconds = options.seconds
-    load = subprocess.Popen([peerscope, "bench", "delivery", "--threads", "2", "--rate", "5e5", "--seconds", str(3 * seconds + 20)], env=env,
-                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    ticker.start()
-    time.sleep(1)
-    server = Server([peerscope, "serve", "all"], env)
+def watched(server, start_unix_ns, count, seconds):
+    ages = []
+    before, cpu = server.json("/api/v1/session"), server.cpu_s()
+    begin = time.time()
+    asyncio.run(clients(count, server.port, start_unix_ns, ages, begin + seconds))
+    wall = time.time() - begin
+    after = server.json("/api/v1/session")
+    rate = (after["operations"] - before["operations"]) / wall
+    lost = after["lost"] - before["lost"]
+    return {"clients": count, "ages": ages, "cores": (server.cpu_s() - cpu) / wall, "memory": server.memory_mb(), "rate": rate, "lost": lost}
+
+
+def live_tables(server, seconds):
     start_unix_ns = int(server.json("/api/v1/session")["start_unix_ns"])
     time.sleep(2)
-
-    def watched(count):
-        ages = []
-        before, cpu = server.json("/api/v1/session"), server.cpu_s()
-        begin = time.time()
-        asyncio.run(clients(count, server.port, start_unix_ns, ages, begin + seconds))
-        wall = time.time() - begin
-        after = server.json("/api/v1/session")
-        rate = (after["operations"] - before["operations"]) / wall
-        lost = after["lost"] - before["lost"]
-        return {"clients": count, "ages": ages, "cores": (server.cpu_s() - cpu) / wall, "memory": server.memory_mb(), "rate": rate, "lost": lost}
-
     rows = ["| clients | operations/s | lost | server, cores | own memory MB | rings mapped MB | program MB | event age p50 ms | p99 ms | max ms |", "|---|---|---|---|---|---|---|---|---|---|"]
     worst = {}
     for count in (1, 200):
-        w = watched(count)
+        w = watched(server, start_unix_ns, count, seconds)
         rows.append(f"| {count} | {w['rate']:,.0f} | {w['lost']} | {w['cores']:.2f} | {w['memory']['own']:.0f} | {w['memory']['rings']:.0f} | {w['memory']['program']:.0f} | {percentile(w['ages'], 0.5):.0f} | "
                     f"{percentile(w['ages'], 0.99):.0f} | {max(w['ages']):.0f} |")
         worst = {"age_p99_ms": percentile(w["ages"], 0.99), "cores": w["cores"], "own_mb": w["memory"]["own"], "rate": w["rate"]}
     table, slowest = resources_table(server, 200, 1.0)
-    server.stop()
-    stop.set()
-    ticker.join()
-    load.kill()
-    load.wait()
     worst["live_p99_ms"] = slowest
     return [*rows, "", "While that goes on, one client asks (no other):", "", *table], worst
+
+
+def part_live(peerscope, env, options):
+    runtime = env["PEERSCOPE_RUNTIME_DIR"]
+    library = next(str(p) for p in [pathlib.Path(peerscope).parent.parent / "lib" / "libpeerscope.so"] if p.exists())
+    stop = threading.Event()
+    ticker = threading.Thread(target=record_events, args=(library, runtime, stop), daemon=True)
+    seconds = options.seconds
+    load = subprocess.Popen([peerscope, "bench", "delivery", "--threads", "2", "--rate", "5e5", "--seconds", str(3 * seconds + 20)], env=env,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    ticker.start()
+    try:
+        time.sleep(1)
+        with Server([peerscope, "serve", "all"], env) as server:
+            return live_tables(server, seconds)
+    finally:
+        stop.set()
+        load.kill()
+        load.wait()
+        ticker.join(timeout=5)
 
 
 def part_file(peerscope, env, options):
     path = pathlib.Path(options.work) / "big.pscope"
     subprocess.run([peerscope, "bench", "trace", "-n", str(options.millions), "--keep", str(path)], env=env, check=True, stdout=subprocess.DEVNULL)
-    server = Server([peerscope, "serve", str(path)], env)
-    first = percentile(times_of(server, "/api/v1/operations?limit=100", 20, 1), 0.5)
-    begin = server.began
-    while server.json("/api/v1/health")["indexed_share"] < 1:
-        time.sleep(0.1)
-    indexed = time.perf_counter() - begin
-    table, slowest = resources_table(server, 200, 2.0)
-    text = [f"{options.millions} million operations, {path.stat().st_size / 1e6:.0f} MB. Served after {server.ready_s:.2f} s; the first page took {first:.1f} ms "
-            f"while the index was being made, which took {indexed:.1f} s. Its own memory {server.memory_mb()['own']:.0f} MB.", "", *table]
-    server.stop()
+    with Server([peerscope, "serve", str(path)], env) as server:
+        first = percentile(times_of(server, "/api/v1/operations?limit=100", 20, 1), 0.5)
+        begin = server.began
+        while server.json("/api/v1/health")["indexed_share"] < 1:
+            time.sleep(0.1)
+        indexed = time.perf_counter() - begin
+        table, slowest = resources_table(server, 200, 2.0)
+        text = [f"{options.millions} million operations, {path.stat().st_size / 1e6:.0f} MB. Served after {server.ready_s:.2f} s; the first page took {first:.1f} ms "
+                f"while the index was being made, which took {indexed:.1f} s. Its own memory {server.memory_mb()['own']:.0f} MB.", "", *table]
     path.unlink()
     return text, {"file_p99_ms": slowest, "indexed_s": indexed}
+
+
+def above(out):
+    """What people have written into OUT.md, down to the line below which this writes."""
+    before, mark, _ = (out.read_text() if out.exists() else "").partition("\n" + MEASURED)
+    if mark:
+        return before + mark
+    return ("# The web server\n\n`bench/serve.py`. Ages are from an event's own time to its arrival at a client on the same machine.\n\n" + MEASURED)
 
 
 def main():
@@ -225,8 +250,7 @@ def main():
     options = parser.parse_args()
     parts = {"start": part_start, "live": part_live, "file": part_file}
     titles = {"start": "From start to figures", "live": "1,000,000 operations a second, live", "file": "A recording"}
-    text, figures = [f"# The web server\n\n`bench/serve.py`, {time.strftime('%Y-%m-%d')}, {os.cpu_count()} processors, {platform.machine()}, Linux "
-                     f"{platform.release()}. Ages are from an event's own time to its arrival at a client on the same machine.\n"], {}
+    text, figures = [f"Measured {time.strftime('%Y-%m-%d')}: {os.cpu_count()} processors, {platform.machine()}, Linux {platform.release()}.\n"], {}
     with tempfile.TemporaryDirectory(prefix="peerscope-serve-") as work, tempfile.TemporaryDirectory(prefix="peerscope-rt-", dir="/dev/shm") as runtime:
         options.work = work
         env = {**os.environ, "PEERSCOPE_RUNTIME_DIR": runtime, "PEERSCOPE_STATE_DIR": work}
@@ -235,7 +259,7 @@ def main():
             text += [f"## {titles[part]}\n", *lines, ""]
             figures.update(found)
             print("\n".join(lines), flush=True)
-    options.out.write_text("\n".join(text))
+    options.out.write_text(above(options.out) + "\n" + "\n".join(text))
     print(json.dumps(figures))
 
 

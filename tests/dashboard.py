@@ -31,7 +31,12 @@ def serve(work, *options):
     env = {**os.environ, "PEERSCOPE_RUNTIME_DIR": str(work / "run"), "PEERSCOPE_STATE_DIR": str(work / "state")}
     (work / "run").mkdir(mode=0o700, exist_ok=True)
     process = subprocess.Popen([peerscope, "demo", "--serve", "--port", "0", "--json", *options], env=env, stdout=subprocess.PIPE, text=True)
-    return process, json.loads(process.stdout.readline())
+    try:
+        return process, json.loads(process.stdout.readline())
+    except ValueError:  # it says why on standard error
+        process.kill()
+        process.wait()
+        raise
 
 
 def get(url, token=None):

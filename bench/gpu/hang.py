@@ -6,6 +6,7 @@ the time from the signal to the answer, and whether the answer names that rank. 
 before each operation: whether it is named, and how soon after the job was seen. --jobs host needs no GPU.
 """
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -61,20 +62,29 @@ class Job:
         self.peerscope, self.name = peerscope, name
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="peerscope-hang-", dir="/dev/shm"))
         self.env = {**os.environ, "PEERSCOPE_RUNTIME_DIR": str(self.work / "run")}
+        self.job = None
+        try:
+            self.start(seconds, slow)
+        except BaseException:  # also when it is interrupted: nothing of the job outlives this
+            self.end()
+            raise
+
+    def start(self, seconds, slow):
         (self.work / "run").mkdir(mode=0o700)
         pids = self.work / "pids"
         with open(self.work / "output", "w") as output:
-            self.job = subprocess.Popen(command(peerscope, name, pids, slow), env=self.env, stdout=output, stderr=output, start_new_session=True)
+            self.job = subprocess.Popen(command(self.peerscope, self.name, pids, slow), env=self.env, stdout=output, stderr=output, start_new_session=True)
         until = time.time() + 120  # PyTorch takes its time to start
-        while snapshot(peerscope, self.env).get("totals", {}).get("collectives", 0) < 100:
+        while snapshot(self.peerscope, self.env).get("totals", {}).get("collectives", 0) < 100:
             if time.time() > until or self.job.poll() is not None:
-                raise RuntimeError(f"{name} does not communicate: {(self.work / 'output').read_text()[-2000:]}")
+                raise RuntimeError(f"{self.name} does not communicate: {(self.work / 'output').read_text()[-2000:]}")
             time.sleep(0.2)
         time.sleep(seconds)
-        self.ranks = json.loads(pids.read_text()) if name == "pytorch" else children(self.job.pid)
+        self.ranks = json.loads(pids.read_text()) if self.name == "pytorch" else children(self.job.pid)
 
     def keep_if(self, wanted, folder):
         if wanted and folder:
+            folder.mkdir(parents=True, exist_ok=True)
             with tarfile.open(folder / f"{self.name}-{int(time.time())}.tgz", "w:gz", compresslevel=1) as archive:
                 archive.add(self.work / "run", "run")
 
@@ -82,8 +92,13 @@ class Job:
         return self
 
     def __exit__(self, *_):
-        os.killpg(self.job.pid, signal.SIGKILL)
-        self.job.wait()
+        self.end()
+
+    def end(self):
+        if self.job:
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                os.killpg(self.job.pid, signal.SIGKILL)
+            self.job.wait()
         shutil.rmtree(self.work, ignore_errors=True)
 
 

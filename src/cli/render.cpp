@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "analyze/detect/words.hpp"
 #include "base/units.hpp"
 #include "model/size_class.hpp"
 
@@ -66,13 +67,6 @@ std::string evidence_text(const std::string& key, double value) {
   }
   std::replace(words.begin(), words.end(), '_', ' ');
   return words + " " + figure;
-}
-
-std::string comm_name(const Snapshot& snapshot, std::uint64_t id) {
-  for (const CommView& comm : snapshot.communicators) {
-    if (comm.id == id && !comm.name.empty()) return comm.name;
-  }
-  return id == 0 ? kUnknownText : fmt::format("{:x}", id);
 }
 
 }  // namespace
@@ -253,8 +247,8 @@ std::string ranks_table(const Snapshot& snapshot, const Style& style) {
     const double whole = s.communication_ns > 0 ? s.communication_ns : 1;
     const bool known = s.lateness_samples > 0;
     rows.push_back(
-        {fmt::format("{} {}", comm_name(snapshot, row.comm), row.rank), format_count(s.collectives),
-         known ? format_duration(s.lateness_p50_ns) : kUnknownText,
+        {fmt::format("{} {}", communicator_name(snapshot, row.comm), row.rank),
+         format_count(s.collectives), known ? format_duration(s.lateness_p50_ns) : kUnknownText,
          known ? format_duration(s.lateness_p99_ns) : kUnknownText, format_percent(s.last_share()),
          format_percent(s.wait_ns / whole), format_percent(s.waiting_share)});
   }
@@ -289,7 +283,8 @@ std::string pairs_matrix(const Snapshot& snapshot, const Style& style) {
                                        : kUnknownText);
     }
   }
-  return fmt::format("  pairs of {} (bytes over the median time)\n", comm_name(snapshot, comm)) +
+  return fmt::format("  pairs of {} (bytes over the median time)\n",
+                     communicator_name(snapshot, comm)) +
          table(rows, 1, style);
 }
 
@@ -302,7 +297,7 @@ std::string in_flight_table(const Snapshot& snapshot, const Style& style) {
     const Op& op = entry.op;
     const bool known = op.process < snapshot.processes.size();
     const std::string state = known ? name(snapshot.processes[op.process].state) : "?";
-    rows.push_back({std::string(name(op.kind)), comm_name(snapshot, op.comm),
+    rows.push_back({std::string(name(op.kind)), communicator_name(snapshot, op.comm),
                     op.rank == kNoRank ? kUnknownText : fmt::format("{}", op.rank),
                     fmt::format("#{}", op.sequence), format_bytes(op.bytes),
                     format_duration(static_cast<double>(entry.age_ns)),

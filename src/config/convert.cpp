@@ -111,23 +111,40 @@ Result<Value> convert_text(const KeySpec& key, const Assignment& given) {
   return kept(*text);
 }
 
-// At commas, but for those in parentheses: "p99(all_reduce, device) > 1ms" is one rule.
-std::vector<std::string> split_list(const std::string& text) {
-  std::vector<std::string> items;
-  std::string item;
-  int open = 0;
-  for (const char c : text + ",") {
-    open = std::max(0, open + (c == '(' ? 1 : c == ')' ? -1 : 0));
-    if (c == ',' && open == 0) {
-      if (!item.empty()) items.push_back(item);
-      item.clear();
-    } else if (c != ' ' || !item.empty()) {
-      item += c;
-    }
+// Where each ( is closed; one that never is goes to the end, so that what is wrong is said of the whole rule.
+std::vector<std::size_t> ends_of_parentheses(const std::string& text) {
+  std::vector<std::size_t> ends(text.size(), text.size() - 1), open;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const std::size_t close = text[at] == '"' ? text.find('"', at + 1) : std::string::npos;
+    if (close != std::string::npos) at = close;
+    if (text[at] == '(') open.push_back(at);
+    if (text[at] != ')' || open.empty()) continue;
+    ends[open.back()] = at;
+    open.pop_back();
   }
-  // What is never closed was no parenthesis.
-  if (open > 0 && item.size() > 1) items.push_back(item.substr(0, item.size() - 1));
-  for (std::string& each : items) each.erase(each.find_last_not_of(' ') + 1);
+  return ends;
+}
+
+// At commas, but for those in double quotes that are closed; of rules, also in parentheses: "p99(all_reduce, device) >
+// 1ms" is one.
+std::vector<std::string> split_list(const std::string& text, bool rules) {
+  std::vector<std::size_t> ends;
+  if (rules) ends = ends_of_parentheses(text);
+  std::vector<std::string> items;
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at <= text.size(); ++at) {
+    if (at < text.size() && text[at] != ',') {
+      const std::size_t close = text[at] == '"' ? text.find('"', at + 1) : std::string::npos;
+      if (close != std::string::npos) at = close;
+      if (rules && text[at] == '(') at = ends[at];
+      continue;
+    }
+    std::string item = text.substr(begin, at - begin);
+    item.erase(0, item.find_first_not_of(' '));
+    item.erase(item.find_last_not_of(' ') + 1);
+    if (!item.empty()) items.push_back(std::move(item));
+    begin = at + 1;
+  }
   return items;
 }
 
@@ -137,7 +154,7 @@ Result<Value> convert_list(const KeySpec& key, const Assignment& given) {
   if (const auto* list = std::get_if<std::vector<std::string>>(&given.raw)) {
     items = *list;
   } else if (text != nullptr && given.plain) {
-    items = split_list(*text);
+    items = split_list(*text, std::string_view(key.name) == "alert.rules");
   } else {
     return wrong_type(key, given.raw);
   }

@@ -125,7 +125,7 @@ std::string configuration_markdown() {
 }
 
 bool is_secret(std::string_view key) {
-  return key.ends_with("_secret") || key.ends_with("_password");
+  return key.ends_with("_secret") || key.ends_with("_password") || key.ends_with("_headers");
 }
 
 std::string without_login(std::string url) {
@@ -137,9 +137,31 @@ std::string without_login(std::string url) {
   return url.replace(begin + 2, user - begin - 2, "(set)");
 }
 
+std::string without_path(std::string url) {
+  url = without_login(std::move(url));
+  const std::size_t begin = url.find("//");
+  if (begin == std::string::npos) return url;
+  return url.substr(0, url.find_first_of("/?#", begin + 2));
+}
+
+bool is_loopback(std::string_view url) {
+  const std::size_t scheme = url.find("//");
+  std::string_view host = scheme == std::string_view::npos ? url : url.substr(scheme + 2);
+  host = host.substr(0, host.find_first_of("/?#"));
+  if (const std::size_t user = host.rfind('@'); user != std::string_view::npos)
+    host.remove_prefix(user + 1);
+  if (host.starts_with("[::1]")) return true;
+  host = host.substr(0, host.find(':'));
+  return host == "localhost" || (host.starts_with("127.") &&
+                                 host.find_first_not_of("0123456789.") == std::string_view::npos);
+}
+
 std::string shown(const Config& config, std::string_view key) {
   std::string written = config.written(key);
-  if (is_secret(key)) return written == "\"\"" ? written : "(set)";
+  if (is_secret(key)) return written == "\"\"" || written == "[]" ? written : "(set)";
+  // Chat services take whoever knows the path.
+  if (key.ends_with("webhook_url"))
+    return peerscope::written(*find_key(key), without_path(config.text(key)));
   return key.ends_with("_url") ? without_login(std::move(written)) : written;
 }
 

@@ -79,10 +79,25 @@ TEST(Secrets, AreNotShown) {
   EXPECT_EQ(as("alert.smtp_password", "hush"), "(set)");
   EXPECT_EQ(as("alert.webhook_secret", ""), "\"\"");
   EXPECT_EQ(as("alert.webhook_url", "https://me:hush@example.org/a@b"),
-            "\"https://(set)@example.org/a@b\"");
-  EXPECT_EQ(as("alert.webhook_url", "https://example.org/a@b"), "\"https://example.org/a@b\"");
+            "\"https://(set)@example.org\"");
+  EXPECT_EQ(as("alert.webhook_url", "https://hooks.slack.com/services/T0/B0/X"),
+            "\"https://hooks.slack.com\"");
+  EXPECT_EQ(as("alert.webhook_url", "https://example.org?token=x"), "\"https://example.org\"");
+  EXPECT_EQ(as("alert.webhook_url", ""), "\"\"");
+  EXPECT_EQ(as("alert.alertmanager_url", "http://me:hush@a/b"), "\"http://(set)@a/b\"");
+  EXPECT_EQ(as("metrics.otlp_headers", "authorization=Bearer hush"), "(set)");
+  EXPECT_EQ(as("metrics.otlp_headers", ""), "[]");
   EXPECT_EQ(as("alert.smtp_url", "me@mail"), "\"me@mail\"");
   EXPECT_EQ(as("monitor.interval", "2 s"), "\"2 s\"");
+}
+
+TEST(Loopback, IsToldByTheHostAlone) {
+  for (const char* url : {"http://127.0.0.1:80/x", "http://localhost", "http://[::1]:1/",
+                          "http://me:hush@127.0.0.1:1/x"})
+    EXPECT_TRUE(is_loopback(url)) << url;
+  for (const char* url : {"http://localhost.example.org", "http://127.example.org/",
+                          "http://example.org/127.0.0.1", "http://localhost@example.org/", ""})
+    EXPECT_FALSE(is_loopback(url)) << url;
 }
 
 TEST(Schema, IsInOrder) {

@@ -261,6 +261,21 @@ TEST_F(Layers, NothingIsHalfApplied) {
   EXPECT_TRUE(before.is_built_in("filter.operations"));
 }
 
+TEST_F(Layers, AListIsNotSplitInQuotesAndRulesNotInParentheses) {
+  using testing::ElementsAre;
+  const auto as = [&](const char* key, const char* value) {
+    const Result<Config> config = Config().with({key, value, "--set"});
+    return config ? config->list(key) : std::vector<std::string>{config.error().message};
+  };
+  EXPECT_THAT(as("alert.command", "a, \"b, c\" ,d"), ElementsAre("a", "\"b, c\"", "d"));
+  EXPECT_THAT(as("alert.command", "a\",b"), ElementsAre("a\"", "b"));  // never closed
+  EXPECT_THAT(as("alert.command", "a(b,c),d"), ElementsAre("a(b", "c)", "d"));
+  EXPECT_THAT(as("alert.rules", "p99(all_reduce, device) > 1ms, metric(\"a,(b\") > 1"),
+              ElementsAre("p99(all_reduce, device) > 1ms", "metric(\"a,(b\") > 1"));
+  EXPECT_THAT(as("alert.rules", "a ( b, p99(x, y), c)"), ElementsAre("a ( b, p99(x, y), c)"));
+  EXPECT_THAT(as("alert.rules", "a ( b, p99(x, y)"), ElementsAre("a ( b, p99(x, y)"));
+}
+
 TEST_F(Layers, TextValuesAreReadByTheKeysType) {
   const auto as = [&](const char* key, const char* value) {
     const Result<Config> config = Config().with({key, value, "--set"});

@@ -153,7 +153,7 @@ Kept limit_group(Group& group, std::size_t budget, SeriesChoice* choice) {
   const std::size_t each = series_of(group);
   std::size_t room = budget / each;
   if (group.rest == Rest::sum && room > 0) --room;  // for the rest
-  auto* named = choice != nullptr ? &choice->named[group.name] : nullptr;
+  auto* named = choice != nullptr ? &choice->named[group.families[0].name] : nullptr;
   const std::vector<std::size_t> order = order_of(group, keys, named);
   std::unordered_set<std::uint64_t> names;
   std::vector<Row> rows;

@@ -47,7 +47,8 @@ struct ServerFigures {
 // own, "other" would fall, and a counter that falls is taken for one that began anew. One for each reader of a session.
 struct SeriesChoice {
   std::mutex mutex;
-  std::unordered_map<std::string, std::unordered_set<std::uint64_t>> named;  // by group
+  std::unordered_map<std::string, std::unordered_set<std::uint64_t>>
+      named;  // by a group's first family
 };
 
 // Without a choice the largest rows are named, whatever was named before.

@@ -133,6 +133,28 @@ void add_busy_ranks(Aggregator& aggregator, int step, std::int64_t now_ns) {
   aggregator.add(ops);
 }
 
+TEST(OpenMetrics, GroupsOfOneNameKeepTheirSeriesApart) {
+  SeriesChoice choice;
+  const auto named = [&](bool rising) {
+    metrics::MetricSet set;
+    for (const auto& [family, rows] :
+         {std::pair("peerscope_user_a", 3), {"peerscope_user_b", 100}}) {
+      metrics::Group group{"user", metrics::Rest::drop, {"rank"}, {{family, {}, "."}}, {}};
+      for (int i = 0; i < rows; ++i)
+        group.rows.push_back({{std::to_string(i)}, double(rising ? i : rows - i), {1.0}});
+      set.groups.push_back(std::move(group));
+    }
+    metrics::limit(set, 1000, &choice);
+    std::set<std::string> out;
+    for (const metrics::Row& row : set.groups[1].rows) out.insert(row.labels[0]);
+    return out;
+  };
+  const std::set<std::string> first = named(true);
+  EXPECT_FALSE(first.empty());
+  EXPECT_LT(first.size(), 50U);
+  EXPECT_EQ(named(false), first);
+}
+
 TEST(OpenMetrics, CountersNeverFallWhileSeriesAreLeftOut) {
   MetricsScene scene;
   SeriesChoice choice;

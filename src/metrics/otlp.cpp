@@ -13,6 +13,8 @@
 #include <nlohmann/json.hpp>
 #include <zlib.h>
 
+#include "config/document.hpp"
+
 namespace peerscope {
 namespace {
 
@@ -85,7 +87,7 @@ Status check(const OtlpOptions& options) {
     return Error{ErrorCode::invalid_argument,
                  fmt::format("metrics.otlp_url is '{}', which is no address of a collector; write "
                              "http://HOST:4318 or https://HOST:4318",
-                             options.url)};
+                             without_login(options.url))};
   for (const auto& [name, value] : options.headers) {
     if (is_token(name) && is_header_value(value)) continue;
     return Error{ErrorCode::invalid_argument,
@@ -142,11 +144,6 @@ std::int64_t start_of(const Snapshot& snapshot) {
   return std::min(now_ns, snapshot.aggregates->totals.first_ns + snapshot.real_offset_ns);
 }
 
-bool is_loopback(std::string_view url) {
-  const std::string_view host = url.substr(url.find("://") + 3);
-  return host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]");
-}
-
 void add_header(std::unique_ptr<curl_slist, CurlDeleter>& list, const std::string& line) {
   curl_slist* longer = curl_slist_append(list.get(), line.c_str());
   if (longer == nullptr) return;
@@ -173,7 +170,8 @@ Answer OtlpPusher::State::post(const std::string& body) {
   const CURLcode code = curl_easy_perform(handle);
   curl_easy_setopt(handle, CURLOPT_HTTPHEADER, nullptr);
   if (code != CURLE_OK) {
-    answer.error = fmt::format("{} could not be reached: {}", endpoint, curl_easy_strerror(code));
+    answer.error = fmt::format("{} could not be reached: {}", without_login(endpoint),
+                               curl_easy_strerror(code));
     return answer;
   }
   curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer.status);
@@ -193,8 +191,9 @@ std::int64_t OtlpPusher::State::note(const Answer& answer, std::int64_t retry_ns
     return options.interval_ns;
   }
   ++figures.failed;
-  figures.last_error =
-      answer.error.empty() ? fmt::format("{} answered {}", endpoint, answer.status) : answer.error;
+  figures.last_error = answer.error.empty()
+                           ? fmt::format("{} answered {}", without_login(endpoint), answer.status)
+                           : answer.error;
   if (answer.retry_after_ns > 0) return answer.retry_after_ns;
   const bool passing = answer.status == 0 || is_passing(answer.status);
   // What a receiver will never take is not sent more often for that.

@@ -329,6 +329,20 @@ TEST(Otlp, SaysWhatIsWrongWithAnAddressOrAHeader) {
   EXPECT_THAT(pusher.error().message, Not(HasSubstr("Injected")));
 }
 
+TEST(Otlp, ShowsNoLoginOfItsAddress) {
+  OtlpOptions options;
+  options.url = "http://me:hush@127.0.0.1:1";
+  auto pusher = OtlpPusher::open(options, scene);
+  ASSERT_TRUE(pusher);
+  for (int i = 0; i < 2000 && (*pusher)->figures().failed == 0; ++i)
+    std::this_thread::sleep_for(5ms);
+  EXPECT_THAT((*pusher)->figures().last_error, HasSubstr("http://(set)@127.0.0.1:1/v1/metrics"));
+  options.url += "?x";
+  const auto wrong = OtlpPusher::open(options, scene);
+  ASSERT_FALSE(wrong);
+  EXPECT_THAT(wrong.error().message, Not(HasSubstr("hush")));
+}
+
 TEST(Otlp, SaysThatNobodyIsThere) {
   OtlpOptions options;
   options.url = "http://127.0.0.1:1";

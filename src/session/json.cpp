@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "analyze/detect/words.hpp"
 #include "model/size_class.hpp"
 
 namespace peerscope {
@@ -98,13 +99,6 @@ json to_json(const CommunicatorStats& s) {
   return out;
 }
 
-std::string comm_name(const Snapshot& snapshot, std::uint64_t id) {
-  for (const CommView& comm : snapshot.communicators) {
-    if (comm.id == id && !comm.name.empty()) return comm.name;
-  }
-  return id == 0 ? std::string() : fmt::format("{:x}", id);
-}
-
 json aggregates_json(const Snapshot& snapshot) {
   const Aggregates& a = *snapshot.aggregates;
   const auto traffic = [](const Traffic& t) { return to_json(t); };
@@ -116,7 +110,7 @@ json aggregates_json(const Snapshot& snapshot) {
   }
   for (const PairRow& row : a.pairs) {
     out["pairs"].push_back(
-        {{"communicator", comm_name(snapshot, row.comm)},
+        {{"communicator", communicator_name(snapshot, row.comm)},
          {"from", row.from},
          {"to", row.to},
          {"operation", name(row.kind)},
@@ -129,14 +123,14 @@ json aggregates_json(const Snapshot& snapshot) {
   for (const CommunicatorRow& row : a.communicators) {
     out["communicators"].push_back(
         {{"id", fmt::format("{:016x}", row.id)},
-         {"name", comm_name(snapshot, row.id)},
+         {"name", communicator_name(snapshot, row.id)},
          {"ranks", row.ranks},
          {"backend", name(row.backend)},
          {"windows", windows(row.windows, [](const CommunicatorStats& s) { return to_json(s); })}});
   }
   for (const RankRow& row : a.ranks) {
     out["ranks"].push_back(
-        {{"communicator", comm_name(snapshot, row.comm)},
+        {{"communicator", communicator_name(snapshot, row.comm)},
          {"rank", row.rank},
          {"windows", windows(row.windows, [](const RankStats& s) { return to_json(s); })}});
   }
@@ -282,7 +276,7 @@ json to_json(const InFlight& entry, const Snapshot& snapshot) {
           {"rank", known(op.rank, kNoRank)},
           {"ranks", op.ranks},
           {"peer", known(op.peer, kNoPeer)},
-          {"communicator", comm_name(snapshot, op.comm)},
+          {"communicator", communicator_name(snapshot, op.comm)},
           {"sequence", op.sequence},
           {"bytes", op.bytes},
           {"pid", entry.pid},

@@ -18,9 +18,6 @@ Cell rate_cell(double per_s) { return unless_negative(per_s, format_rate); }
 Cell duration_cell(double ns) { return unless_negative(ns, format_duration); }
 Cell signed_duration(double ns) { return figure(ns, format_duration(ns)); }
 Cell share_cell(double share) { return unless_negative(share, format_percent); }
-Cell count_cell(std::uint64_t count) {
-  return figure(static_cast<double>(count), format_count(count));
-}
 Cell bandwidth_cell(double bytes_per_s) {
   return bytes_per_s > 0 ? figure(bytes_per_s, format_bandwidth(bytes_per_s)) : Cell{};
 }
@@ -108,13 +105,6 @@ Row pair_row(const Snapshot& snapshot, const PairRow& row, const History& histor
 std::string time_of_day(std::int64_t real_ns) {
   const std::time_t seconds = real_ns / 1'000'000'000;
   return fmt::format("{:%H:%M:%S}", fmt::localtime(seconds));
-}
-
-std::string communicator_name(const Snapshot& snapshot, std::uint64_t id) {
-  for (const CommView& comm : snapshot.communicators) {
-    if (comm.id == id && !comm.name.empty()) return comm.name;
-  }
-  return id == 0 ? "" : fmt::format("{:x}", id);
 }
 
 std::string sparkline(const std::vector<double>& values, std::size_t width) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "analyze/detect/words.hpp"
 #include "analyze/snapshot.hpp"
 #include "model/device.hpp"
 #include "tui/history.hpp"
@@ -33,7 +34,7 @@ Table table_of(const Scene& scene, const History& history, const UiState& state)
 // fewer than two: that is no course of anything.
 std::string sparkline(const std::vector<double>& values, std::size_t width);
 std::string evidence_line(const Finding& finding);
-std::string communicator_name(const Snapshot& snapshot, std::uint64_t id);
+std::string finding_key(const std::vector<Finding>& findings, std::size_t at);
 std::string time_of_day(std::int64_t real_ns);  // "12:00:01", here
 
 }  // namespace peerscope::tui

@@ -12,9 +12,6 @@
 namespace peerscope::tui {
 namespace {
 
-Cell count_cell(std::uint64_t count) {
-  return figure(static_cast<double>(count), format_count(count));
-}
 Cell rate_cell(const std::optional<double>& bytes_per_s) {
   return bytes_per_s ? figure(*bytes_per_s, format_bandwidth(*bytes_per_s)) : Cell{};
 }
@@ -187,6 +184,13 @@ std::string evidence_line(const Finding& finding) {
   return out + fmt::format("confidence {:.0f} %", finding.confidence * 100.0);
 }
 
+std::string finding_key(const std::vector<Finding>& findings, std::size_t at) {
+  const Finding& f = findings[at];
+  const Subject& s = f.subject;
+  return fmt::format("finding {} {} {} {} {} {}", f.kind, s.rank.value_or(-1), s.peer.value_or(-1),
+                     s.device.value_or(-1), s.communicator + s.operation + s.link, at);
+}
+
 Table findings_table(const Scene& scene) {
   Table table{{{"severity", "severity", true, 2},
                {"finding", "finding", true, 0},
@@ -197,18 +201,16 @@ Table findings_table(const Scene& scene) {
                {"kind", "kind", true, 7}},
               {},
               ""};
-  std::size_t at = 0;
-  for (const Finding& f : scene.snapshot->findings) {
-    const Subject& s = f.subject;
-    table.rows.push_back(
-        {fmt::format("finding {} {} {} {} {} {}", f.kind, s.rank.value_or(-1), s.peer.value_or(-1),
-                     s.device.value_or(-1), s.communicator + s.operation + s.link, at++),
-         {words(name(f.severity)), words(f.sentence), words(f.action),
-          figure(f.impact, format_percent(f.impact)),
-          figure(f.confidence, format_percent(f.confidence)),
-          time_cell(*scene.snapshot, f.since_ns), words(f.kind)},
-         f.severity,
-         {evidence_line(f)}});
+  const std::vector<Finding>& findings = scene.snapshot->findings;
+  for (std::size_t at = 0; at < findings.size(); ++at) {
+    const Finding& f = findings[at];
+    table.rows.push_back({finding_key(findings, at),
+                          {words(name(f.severity)), words(f.sentence), words(f.action),
+                           figure(f.impact, format_percent(f.impact)),
+                           figure(f.confidence, format_percent(f.confidence)),
+                           time_cell(*scene.snapshot, f.since_ns), words(f.kind)},
+                          f.severity,
+                          {evidence_line(f)}});
   }
   return table;
 }

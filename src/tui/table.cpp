@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/units.hpp"
+
 namespace peerscope::tui {
 namespace {
 
@@ -42,6 +44,9 @@ Cell words(std::string text) {
   return {std::move(text), {}, true};
 }
 Cell figure(double number, std::string text) { return {std::move(text), number, true}; }
+Cell count_cell(std::uint64_t count) {
+  return figure(static_cast<double>(count), format_count(count));
+}
 Cell unless_negative(double number, std::string (*text)(double)) {
   return number < 0 ? Cell{} : figure(number, text(number));
 }

@@ -1,6 +1,7 @@
 // A page as rows: what is drawn, sorted, filtered and exported. Knows nothing of terminals.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@ struct Cell {
 };
 Cell words(std::string text);                                      // "": unknown
 Cell figure(double number, std::string text);                      // known
+Cell count_cell(std::uint64_t count);                              // "12.3 k"
 Cell unless_negative(double number, std::string (*text)(double));  // negative: unknown
 
 struct Column {

@@ -162,12 +162,13 @@ Woken Terminal::wait(std::int64_t timeout_ns) {
   if (g_shared.suspend != 0) {
     g_shared.suspend = 0;
     suspend();
-    g_shared.renewed = 1;
-  } else if (g_shared.renewed != 0) {
-    enter();  // a shell may have taken the terminal meanwhile
+    woken.renewed = true;
   }
-  woken.renewed = g_shared.renewed != 0;
-  g_shared.renewed = 0;
+  if (g_shared.renewed != 0) {
+    g_shared.renewed = 0;         // first: a signal that comes from here on is for the next time
+    if (!woken.renewed) enter();  // a shell may have taken the terminal meanwhile
+    woken.renewed = true;
+  }
   woken.stop = woken.stop || g_shared.stop != 0;
   return woken;
 }

@@ -260,6 +260,26 @@ TEST_F(Update, WhatLiesOverThePageClosesFirst) {
   EXPECT_FALSE(state_.details);
 }
 
+TEST_F(Update, WhatLiesOverThePageScrollsNoFurtherThanItsLastLine) {
+  press(Key::enter);
+  hits_.most_scroll = 2;
+  for (int i = 0; i < 9; ++i) press(Key::down);
+  EXPECT_EQ(state_.scroll, 2);
+  press(Key::up);
+  EXPECT_EQ(state_.scroll, 1);
+  hits_.most_scroll = 0;
+  press(Key::down);
+  EXPECT_EQ(state_.scroll, 0);
+}
+
+TEST_F(Update, AClickOpensDetailsAtTheirFirstLine) {
+  state_.scroll = 7;
+  state_.here().selected = "b";
+  apply(state_, {Key::click, "", 5, 4}, hits_);
+  EXPECT_TRUE(state_.details);
+  EXPECT_EQ(state_.scroll, 0);
+}
+
 TEST_F(Update, IntervalsEndAtTenASecondAndAMinute) {
   for (int i = 0; i < 20; ++i) type("-");
   EXPECT_EQ(state_.interval_ns, 100'000'000);

@@ -59,7 +59,8 @@ void move_to(UiState& state, const Hits& hits, int row) {
 
 void move_by(UiState& state, const Hits& hits, int rows) {
   if (state.help || state.details) {
-    state.scroll = std::max(0, state.scroll + rows);
+    // From where it is seen to be: a window that grew has less to scroll.
+    state.scroll = std::clamp(std::min(state.scroll, hits.most_scroll) + rows, 0, hits.most_scroll);
     return;
   }
   move_to(state, hits, selected_row(state, hits.keys) + rows);
@@ -84,6 +85,7 @@ void click(UiState& state, const Hits& hits, int x, int y) {
   for (const Hits::Line& line : hits.lines) {
     if (line.y != y) continue;
     state.details = line.row == selected_row(state, hits.keys) && !state.here().selected.empty();
+    if (state.details) state.scroll = 0;
     move_to(state, hits, line.row);
     return;
   }

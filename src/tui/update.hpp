@@ -1,6 +1,7 @@
 // What a key or a click does to the state. Pure.
 #pragma once
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct Hits {
   std::vector<Line> lines;        // of rows that are on the screen
   std::vector<std::string> keys;  // of all rows, in their order
   int page_rows = 1;              // how many fit
+  // How far what lies over the page can be scrolled; nobody knows before it is drawn.
+  int most_scroll = std::numeric_limits<int>::max();
 };
 
 enum class Action : std::uint8_t { none, quit, redraw, export_csv, export_json };

@@ -1,6 +1,7 @@
 #include "analyze/alert/reading.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <map>
 
@@ -112,7 +113,8 @@ void visit_pools(const Snapshot& snapshot, const Visit& visit) {
     if (!rank && std::sscanf(used.name.c_str(), "pool.rank%d.", &in_name) == 1) rank = in_name;
     for (const MetricView& capacity : snapshot.metrics) {
       if (capacity.name != capacity_name || capacity.rank != used.rank) continue;
-      visit({.rank = rank, .own = capacity.value > 0 ? used.value / capacity.value : kUnknown});
+      const bool has_size = capacity.value > 0 && std::isfinite(capacity.value);
+      visit({.rank = rank, .own = has_size ? used.value / capacity.value : kUnknown});
     }
   }
 }
@@ -211,7 +213,7 @@ double of_communicator(Figure figure, const CommunicatorStats& s) {
 }
 
 // Of one row. kUnknown and below: unknown, but for lateness, which may be negative.
-std::optional<double> value_of(const Term& term, const Row& row, const char** clock) {
+std::optional<double> any_value_of(const Term& term, const Row& row, const char** clock) {
   const Counts* counts = counts_of(row);
   double value = row.own;
   switch (term.figure) {
@@ -256,6 +258,12 @@ std::optional<double> value_of(const Term& term, const Row& row, const char** cl
             Figure::p50);
   }
   return value < 0 ? std::nullopt : std::optional(value);
+}
+
+// Programs set gauges to whatever they like: what is no number is unknown, and worse than nothing else.
+std::optional<double> value_of(const Term& term, const Row& row, const char** clock) {
+  const std::optional<double> value = any_value_of(term, row, clock);
+  return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
 std::string comm_text(const Snapshot& snapshot, std::uint64_t id) {

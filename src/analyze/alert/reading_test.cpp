@@ -1,6 +1,8 @@
 // What rules read is what the snapshot says: summed where it adds up, the worst where it does not.
 #include "analyze/alert/reading.hpp"
 
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -117,6 +119,35 @@ TEST(Reading, WhatNobodyMeasuredIsUnknownAndNotZero) {
   EXPECT_TRUE(read("errors > 0", snapshot).empty());
   EXPECT_TRUE(read("nvlink > 1 GB/s", snapshot).empty());
   EXPECT_TRUE(read("pool_share > 1%", snapshot).empty());
+}
+
+TEST(Reading, WhatIsNoNumberIsUnknownAndNotTheWorst) {
+  Snapshot snapshot;
+  const auto gauge = [&](const char* name, double value, int rank) {
+    MetricView view;
+    view.name = name;
+    view.value = value;
+    view.rank = rank;
+    snapshot.metrics.push_back(view);
+  };
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  gauge("loss", 3, 0);
+  gauge("loss", nan, 1);
+  gauge("loss", std::numeric_limits<double>::infinity(), 2);
+  EXPECT_EQ(value("metric(\"loss\") > 1", snapshot), 3);
+  EXPECT_EQ(value("metric(\"loss\") < 1", snapshot), 3);
+  const auto ranks = read("metric(\"loss\") > 1 group rank", snapshot);
+  ASSERT_EQ(ranks.size(), 3u);
+  EXPECT_EQ(ranks[1].value, std::nullopt);
+  EXPECT_EQ(ranks[2].value, std::nullopt);
+  gauge("pool.used_bytes", nan, 0);
+  gauge("pool.capacity_bytes", 100, 0);
+  EXPECT_EQ(value("pool_share > 1%", snapshot), std::nullopt);
+  snapshot = two_rows();
+  auto all = std::make_shared<Aggregates>(*snapshot.aggregates);
+  for (RankStats& stats : all->ranks[1].windows) stats.lateness_p50_ns = nan;
+  snapshot.aggregates = all;
+  EXPECT_EQ(value("lateness(rank=1) > 1us", snapshot), std::nullopt);
 }
 
 TEST(Reading, PoolsMetricsOpenOperationsAndGpus) {

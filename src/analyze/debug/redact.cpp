@@ -79,12 +79,32 @@ std::string without_user_info(std::string_view text) {
   return out += text.substr(at);
 }
 
+std::size_t backslashes_before(std::string_view text, std::size_t at) {
+  std::size_t count = 0;
+  while (count < at && text[at - count - 1] == '\\') ++count;
+  return count;
+}
+
+// Where the quote is closed that stands at `open`. Escaped quotes are part of the value: \", and where all of it was
+// written out once more, \\\". Cut off before that: where the text ends,
+// or what the text is quoted in, so that nothing of it stays.
+std::size_t close_of_quote(std::string_view text, std::size_t open) {
+  const bool written_out = open > 0 && text[open - 1] == '\\';
+  for (std::size_t at = open + 1; (at = text.find(text[open], at)) != std::string_view::npos;
+       ++at) {
+    const std::size_t before = std::min(backslashes_before(text, at), at - open - 1);
+    if (before % 2 == 0 || (written_out && before % 4 == 1)) return at;
+  }
+  const std::size_t outer = text[open] == '\'' ? text.find('"', open) : text.size();
+  return std::min(outer, text.size());
+}
+
 // Where a value ends that begins at `at`: behind its quotes, written out or not, else where a parameter or a word does.
 std::size_t end_of_value(std::string_view text, std::size_t at) {
   const std::size_t open = at < text.size() && text[at] == '\\' ? at + 1 : at;
   if (open < text.size() && (text[open] == '"' || text[open] == '\'')) {
-    const std::size_t close = text.find(text[open], open + 1);
-    if (close != std::string_view::npos) return close + 1;
+    const std::size_t close = close_of_quote(text, open);
+    return close < text.size() && text[close] == text[open] ? close + 1 : close;
   }
   return std::min(text.find_first_of("&;,\"'\\ \t\r\n\v\f", at), text.size());
 }
@@ -105,15 +125,16 @@ std::string without_members(std::string_view text) {
     const std::size_t quote = begin < text.size() && text[begin] == '\\' ? begin + 1 : begin;
     const bool quoted =
         end < colon && quote < text.size() && (text[quote] == '"' || text[quote] == '\'');
-    const std::size_t close = quoted ? text.find(text[quote], quote + 1) : std::string_view::npos;
-    if (close == std::string_view::npos || !names_a_secret(text.substr(name, end - name))) {
+    if (!quoted || !names_a_secret(text.substr(name, end - name))) {
       out += text.substr(at, colon + 1 - at);
       at = colon + 1;
       continue;
     }
     out += text.substr(at, quote + 1 - at);
     out += kRemoved;
-    at = text[close - 1] == '\\' ? close - 1 : close;  // with the quote's own backslash
+    const std::size_t close = close_of_quote(text, quote);
+    const bool own = close < text.size() && backslashes_before(text, close) % 2 == 1;
+    at = own ? close - 1 : close;  // with the quote's own backslash
   }
   return out += text.substr(at);
 }

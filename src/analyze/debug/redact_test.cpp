@@ -84,6 +84,21 @@ TEST(Redact, QuotedValuesMembersAndScripts) {
               ElementsAre("sh", "-c", "x --password [removed] y"));
 }
 
+TEST(Redact, AnEscapedQuoteDoesNotEndASecret) {
+  EXPECT_EQ(without_secrets(R"({"password": "ab\"cd", "n": "1"})"),
+            R"({"password": "[removed]", "n": "1"})");
+  EXPECT_EQ(without_secrets(R"({"password": "ab\\", "n": "1"})"),
+            R"({"password": "[removed]", "n": "1"})");
+  EXPECT_EQ(without_secrets(R"(connect(password="ab\"cd", n=1))"),
+            "connect(password=[removed], n=1)");
+  EXPECT_EQ(without_secrets(R"({"command": "x {\"password\": \"ab\\\"cd\"}", "n": 1})"),
+            R"({"command": "x {\"password\": \"[removed]\"}", "n": 1})");
+  // Cut off: nothing of it stays.
+  EXPECT_EQ(without_secrets(R"({"password": "ab\"cd)"), R"({"password": "[removed])");
+  EXPECT_EQ(without_secrets(R"({"command": "token='abc", "n": 1})"),
+            R"({"command": "token=[removed]", "n": 1})");
+}
+
 TEST(Redact, WhatHoldsNoSecretStays) {
   for (const char* text : {"", "all_reduce 16 KB #41 on tp", "level basic = detailed", "a = b",
                            "rank=3 size=16384", "/usr/lib/x86_64-linux-gnu/libnccl.so.2.28.9"})

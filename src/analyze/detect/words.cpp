@@ -9,10 +9,16 @@ namespace peerscope {
 
 std::string communicator_name(const Snapshot& snapshot, std::uint64_t comm) {
   if (comm == 0) return {};
+  const std::string* name = nullptr;
   for (const CommView& view : snapshot.communicators) {
-    if (view.id == comm && !view.name.empty()) return view.name;
+    if (view.id == comm && !view.name.empty()) name = &view.name;
   }
-  return fmt::format("{:#x}", comm);
+  if (name == nullptr) return fmt::format("{:#x}", comm);
+  // Two jobs, or two groups of one, may call theirs alike.
+  for (const CommView& view : snapshot.communicators) {
+    if (view.id != comm && view.name == *name) return fmt::format("{} ({:#x})", *name, comm);
+  }
+  return *name;
 }
 
 std::string operation_name(Kind kind, std::uint8_t size_class) {

@@ -9,8 +9,8 @@
 
 namespace peerscope {
 
-std::string communicator_name(const Snapshot& snapshot,
-                              std::uint64_t comm);  // "" for 0; hex where it has no name
+// "" for 0; its id, hexadecimal, where it has no name, and behind the name where another has the same.
+std::string communicator_name(const Snapshot& snapshot, std::uint64_t comm);
 std::string operation_name(Kind kind, std::uint8_t size_class);  // "all_reduce 16 KB"
 // "all_reduce 16 KB (ring)"; without an algorithm where none is known.
 std::string operation_name(Kind kind, std::uint8_t size_class, Algorithm algorithm);

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "analyze/detect/words.hpp"
+
 namespace peerscope::http {
 namespace {
 
@@ -109,11 +111,12 @@ void Parameters::read_communicator(const Served& served, OpFilter& filter) {
   const auto snapshot = served.snapshot();
   for (const CommView& comm : snapshot->communicators) {
     const std::string id = fmt::format("{:016x}", comm.id);
-    if (wanted == id || wanted == comm.name || wanted == fmt::format("{:x}", comm.id)) {
+    const std::string name = communicator_name(*snapshot, comm.id);
+    if (wanted == id || wanted == name || wanted == fmt::format("{:x}", comm.id)) {
       filter.comm = comm.id;
       return;
     }
-    there.push_back(comm.name.empty() ? id : comm.name);
+    there.push_back(comm.name.empty() ? id : name);
   }
   char* end = nullptr;
   const unsigned long long id = std::strtoull(wanted.c_str(), &end, 16);

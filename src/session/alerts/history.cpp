@@ -49,7 +49,7 @@ void AlertHistory::close_file() {
 
 std::string AlertHistory::note() const {
   const std::lock_guard lock(mutex_);
-  return note_;
+  return note_ + (note_.empty() || prune_problem_.empty() ? "" : "; ") + prune_problem_;
 }
 
 Status AlertHistory::open_file() {
@@ -74,7 +74,7 @@ Status AlertHistory::failed(const char* what) {
   damaged_ = damaged_ || is_damage(code);
   return Error{damaged_ ? ErrorCode::corrupt : ErrorCode::io,
                fmt::format("the history of alerts {} cannot be {}: {}", settings_.path, what,
-                           db_ == nullptr ? "no memory" : sqlite3_errmsg(db_))};
+                           db_ == nullptr ? "it is not open" : sqlite3_errmsg(db_))};
 }
 
 Status AlertHistory::run(const char* sql) {
@@ -85,8 +85,9 @@ Status AlertHistory::run(const char* sql) {
 Status AlertHistory::open_or_replace() {
   damaged_ = false;
   Status done = open_file();
-  if (done || !damaged_) return done;
-  close_file();
+  if (done) return done;
+  close_file();  // so that the next one tries to open it again
+  if (!damaged_) return done;
   const std::string beside =
       fmt::format("{}.damaged-{}", settings_.path, clock_ns(CLOCK_REALTIME) / 1'000'000);
   std::error_code problem;
@@ -100,7 +101,9 @@ Status AlertHistory::open_or_replace() {
   note_ = fmt::format("the history of alerts was damaged; it is now {}, and a new one was begun",
                       beside);
   damaged_ = false;
-  return open_file();
+  done = open_file();
+  if (!done) close_file();
+  return done;
 }
 
 Status AlertHistory::add_once(const Alert& alert, std::int64_t real_ns) {
@@ -127,7 +130,12 @@ Status AlertHistory::add(const Alert& alert, std::int64_t real_ns) {
     done = add_once(alert, real_ns);
   }
   if (!done) return done;
-  return added_++ % kPruneEvery == 0 ? prune(real_ns) : Status(Done{});
+  // The alert is in: to add it again because others could not be removed would make it two.
+  if (added_++ % kPruneEvery == 0) {
+    const Status pruned = prune(real_ns);
+    prune_problem_ = pruned ? "" : pruned.error().message;
+  }
+  return Done{};
 }
 
 Status AlertHistory::prune(std::int64_t real_ns) {

@@ -62,7 +62,7 @@ class AlertHistory {
   sqlite3* db_ = nullptr;
   bool damaged_ = false;
   std::uint64_t added_ = 0;
-  std::string note_;
+  std::string note_, prune_problem_;
 };
 
 inline constexpr std::size_t kMostHistoryPage = 1000;

@@ -50,7 +50,9 @@ Send log_receiver(const std::string& path) {
   return [path](const Notice& notice, const std::atomic<bool>&) -> Outcome {
     const std::string line = notice_line(notice) + "\n";
     if (path == "stderr") return write_line(STDERR_FILENO, "peerscope: " + line, path);
-    const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0644);
+    // A FIFO that nobody reads is an error: to wait for its reader would stop the lane for good.
+    constexpr int kHow = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    const int file = open(path.c_str(), kHow, 0644);
     if (file < 0)
       return {Sent::later, fmt::format("{} cannot be opened: {}", path, std::strerror(errno)), 0};
     const Outcome outcome = write_line(file, line, path);

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
+#include <sys/stat.h>
 
 #include "record/ticks.hpp"
 #include "session/alerts/json.hpp"
@@ -234,6 +235,31 @@ TEST_F(Receivers, ACommandThatHangsIsKilledWithWhatItStarted) {
   }));
 }
 
+TEST_F(Receivers, ACommandMaySayAnyAmountAndOnlyTheBeginningIsKept) {
+  settings_.command = {"sh", "-c", "head -c 3000000 /dev/zero >&2"};
+  EXPECT_EQ(delivered().delivered, 1u);
+  settings_.command = {"sh", "-c", "yes | head -c 3000000 >&2; exit 3"};
+  EXPECT_EQ(delivered().last.back().detail, "exit status 3: y");
+  settings_.command = {"sh", "-c", "exec 2>&-; sleep 0.1; exit 4"};
+  EXPECT_EQ(delivered().last.back().detail, "exit status 4");
+  settings_.timeout_ns = 300 * kMs;
+  settings_.command = {"sh", "-c", "yes >&2"};
+  EXPECT_EQ(delivered().last.back().detail, "it took too long and was killed");
+}
+
+TEST_F(Receivers, ACommandOfWhichNobodyKnowsHowItEndedIsNoSuccess) {
+  std::signal(SIGCHLD, SIG_IGN);  // then the system waits for it
+  const Outcome outcome = command_receiver({"true"}, 5000 * kMs)(notice_of(), kGoOn);
+  std::signal(SIGCHLD, SIG_DFL);
+  EXPECT_EQ(outcome.sent, Sent::later);
+}
+
+TEST_F(Receivers, ALogThatNobodyReadsHoldsNobodyUp) {
+  const std::string path = folder_.file("fifo");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(log_receiver(path)(notice_of(), kGoOn).sent, Sent::later);
+}
+
 TEST_F(Receivers, TheLogHasOneLineForEach) {
   const std::string path = folder_.file("alerts.log");
   settings_.log = path;
@@ -312,7 +338,21 @@ TEST_F(Receivers, APasswordIsNeverSentInTheClear) {
 TEST_F(Receivers, TargetsAreShownWithoutTheirSecrets) {
   settings_.webhook_url = "http://me:hush@127.0.0.1:1/x";
   settings_.retry_for_ns = 0;
-  EXPECT_EQ(delivered().target, "http://(set)@127.0.0.1:1/x");
+  EXPECT_EQ(delivered().target, "http://(set)@127.0.0.1:1");
+  settings_.webhook_url = "http://127.0.0.1:1/services/T0/B0/X?token=hush";
+  const DeliveryView view = delivered();
+  EXPECT_EQ(view.target, "http://127.0.0.1:1");
+  EXPECT_THAT(view.last.back().detail,
+              testing::Not(testing::AnyOf(testing::HasSubstr("B0"), testing::HasSubstr("hush"))));
+}
+
+TEST_F(Receivers, NoProxyIsAskedForThisMachine) {
+  const HttpSink sink;
+  settings_.webhook_url = sink.url();
+  settings_.retry_for_ns = 0;
+  setenv("http_proxy", "http://127.0.0.1:1", 1);
+  EXPECT_EQ(delivered().delivered, 1u);
+  unsetenv("http_proxy");
 }
 
 TEST(AlertJson, HoldsWhateverBytesNamesHave) {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "analyze/alert/silence.hpp"
 #include "analyze/alert/words.hpp"
 #include "record/ticks.hpp"
 #include "session/alerts/receivers.hpp"
@@ -61,11 +62,13 @@ AlertService::AlertService(AlertSettings settings, bool deliver)
   }
   if (deliver) lanes_ = make_lanes(settings.receivers);
   const std::lock_guard lock(mutex_);
-  publish();
+  publish(judge_.alerts());
 }
 
 AlertService::~AlertService() {
-  constexpr std::int64_t kGraceNs = 1'000'000'000;
+  // The history first, and in a time of its own: what no receiver hears of can be read there.
+  constexpr std::int64_t kHistoryNs = 3'000'000'000, kGraceNs = 1'000'000'000;
+  if (keeper_) keeper_->drain(kHistoryNs);
   drain(kGraceNs);
 }
 
@@ -93,17 +96,17 @@ void AlertService::changed(const std::vector<Alert>& alerts, std::int64_t now_ns
       if (alert.state != AlertState::pending) keeper_->put({alert, NoticeReason::fired});
     }
   }
-  const std::vector<Alert> all = judge_.alerts();
+  std::vector<Alert> all = judge_.alerts();
   for (const Notice& notice : notices_.plan(all, now_ns)) {
     for (const auto& lane : lanes_) lane->put(notice);
   }
-  publish();
+  publish(std::move(all));
 }
 
-void AlertService::publish() {
+void AlertService::publish(std::vector<Alert> all) {
   auto state = std::make_shared<AlertsState>();
   state->now_ns = now_ns_;
-  state->alerts = judge_.alerts();
+  state->alerts = std::move(all);
   state->silences = silences_;
   for (std::size_t i = 0; i < judge_.rules().size(); ++i)
     state->rules.push_back({judge_.rules()[i], judge_.state_of(i)});
@@ -132,6 +135,13 @@ Result<Silence> AlertService::silence(std::vector<Matcher> matchers, std::int64_
   if (matchers.size() > kMostMatchers || comment.size() > kMostText || author.size() > kMostText)
     return Error{ErrorCode::invalid_argument,
                  "a silence has at most 20 matchers, and 1000 characters of comment and author"};
+  for (const Matcher& matcher : matchers) {
+    const Result<Matcher> known = parse_matcher(matcher_text(matcher));
+    if (!known) return known.error();
+    if (known->name != matcher.name)  // "rank!" and "=": it would read as something else
+      return Error{ErrorCode::invalid_argument,
+                   fmt::format("'{}' is no label", matcher.name.substr(0, 80))};
+  }
   silence.matchers = std::move(matchers);
   silence.until_real_ns = until_real_ns;
   silence.comment = std::move(comment);
@@ -144,14 +154,19 @@ Result<Silence> AlertService::silence(std::vector<Matcher> matchers, std::int64_
       return Error{ErrorCode::invalid_argument,
                    fmt::format("there are {} silences; end one first", kMostSilences)};
     silence.id = fmt::format("{:x}-{}", silence.created_real_ns / 1'000'000, ++silence_count_);
+  }
+  // Kept before anybody can see it and end it: else it could be written after its end, and be there again after a restart.
+  // Not with the lock held: no look waits for a disk.
+  if (history_) {
+    if (const Status kept = history_->put(silence); !kept)
+      silence.comment += " (not kept: " + kept.error().message + ")";
+  }
+  {
+    const std::lock_guard lock(mutex_);
     silences_.push_back(silence);
     alerts = judge_.mark(silences_, silence.created_real_ns);
     changed(alerts, now_ns_);
     hook = hook_;
-  }
-  if (history_) {
-    if (const Status kept = history_->put(silence); !kept)
-      silence.comment += " (not kept: " + kept.error().message + ")";
   }
   for (const Alert& alert : alerts) {
     if (hook) hook(alert);

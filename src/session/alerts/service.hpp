@@ -61,7 +61,7 @@ class AlertService {
 
  private:
   void changed(const std::vector<Alert>& alerts, std::int64_t now_ns);  // with mutex_ held
-  void publish();                                                       // likewise
+  void publish(std::vector<Alert> all);                                 // likewise
 
   const HistorySettings history_settings_;
   mutable std::mutex mutex_;

@@ -205,6 +205,67 @@ TEST_F(Service, ASilenceIsRefusedThatHoldsForAllOrIsOver) {
                                std::string(2000, 'x'), ""));
 }
 
+TEST_F(Service, ASilenceIsRefusedThatCouldNotBeReadAgain) {
+  AlertService service(settings_of(toml()));
+  const auto problem = [&](std::vector<Matcher> matchers) {
+    const auto silence = service.silence(std::move(matchers), real_now() + 3600 * kSecond, "", "");
+    return silence ? "none" : silence.error().message;
+  };
+  EXPECT_THAT(problem({{"nonsense", MatchOp::equal, "1"}}), HasSubstr("is no matcher"));
+  EXPECT_THAT(problem({{"rank!", MatchOp::equal, "1"}}), HasSubstr("'rank!' is no label"));
+  EXPECT_THAT(problem({{"rule", MatchOp::like, std::string(201, 'x')}}), HasSubstr("200"));
+  EXPECT_THAT(problem(std::vector<Matcher>(21, {"rank", MatchOp::equal, "1"})),
+              HasSubstr("at most 20"));
+  EXPECT_EQ(problem(std::vector<Matcher>(20, {"rank", MatchOp::equal, "1"})), "none");
+}
+
+TEST_F(Service, ASilenceThatWasEndedAtOnceIsNotThereAfterARestart) {
+  {
+    AlertService service(settings_of(toml()));
+    std::atomic<bool> stop{false};
+    std::thread ends([&] {
+      for (bool last = false; !last;) {
+        last = stop;  // once more after the last was made
+        const auto state = service.state();
+        for (const Silence& silence : state->silences) EXPECT_TRUE(service.unsilence(silence.id));
+      }
+    });
+    for (int i = 0; i < 200; ++i)
+      EXPECT_TRUE(service.silence({*parse_matcher("rank=1")}, real_now() + 3600 * kSecond, "", ""));
+    stop = true;
+    ends.join();
+  }
+  EXPECT_THAT(AlertService(settings_of(toml())).state()->silences, IsEmpty());
+}
+
+// Another program that writes, such as sqlite3.
+void run_sql(const std::string& path, const char* sql) {
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
+  EXPECT_EQ(sqlite3_exec(db, sql, nullptr, nullptr, nullptr), SQLITE_OK) << sqlite3_errmsg(db);
+  sqlite3_close(db);
+}
+
+TEST_F(Service, WaitsForItsHistoryBeforeItEnds) {
+  const std::string path = folder_.file("alerts.sqlite");
+  std::thread other;
+  {
+    AlertService service(settings_of(toml()));
+    sqlite3* db = nullptr;
+    ASSERT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
+    ASSERT_EQ(sqlite3_exec(db, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
+    service.look(at(1, 300));
+    other = std::thread([db] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+      sqlite3_close(db);
+    });
+  }
+  other.join();
+  const auto page = read_history(path, {});
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->items.size(), 1u);
+}
+
 TEST_F(Service, SilencesOutlastARestart) {
   {
     AlertService service(settings_of(toml()));
@@ -337,6 +398,38 @@ TEST_F(History, DamageInsideIsFoundToo) {
   ASSERT_TRUE(history) << history.error().message;
   EXPECT_NE((*history)->note(), "");
   ASSERT_TRUE((*history)->add(notice_of().alert, 1));
+}
+
+TEST_F(History, WhatCannotBeRemovedIsANoteAndNoReasonToAddTwice) {
+  {
+    const auto history = AlertHistory::open(settings());
+    ASSERT_TRUE((*history)->add(notice_of().alert, 1000 * kSecond));
+  }
+  run_sql(settings().path,
+          "CREATE TRIGGER stays BEFORE DELETE ON changes BEGIN SELECT RAISE(ABORT, 'stays'); END");
+  const auto history = AlertHistory::open(settings());
+  EXPECT_TRUE((*history)->add(notice_of().alert, 2000 * kSecond));
+  EXPECT_THAT((*history)->note(), HasSubstr("cannot be written: stays"));
+  EXPECT_EQ(numbers(read_history(settings().path, {})).size(), 2u);
+}
+
+TEST_F(History, IsOpenedAgainWhereThatOnceFailed) {
+  const std::string path = settings().path, aside = folder_.file("aside");
+  const auto history = AlertHistory::open(settings());
+  for (int i = 0; i < 60; ++i) ASSERT_TRUE((*history)->add(notice_of().alert, 1000 * kSecond));
+  run_sql(path, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA user_version = 1");
+  const auto size = std::filesystem::file_size(path);
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(4096);
+  file << std::string(size - 4096, '\x5a');
+  file.close();
+  std::filesystem::rename(path, aside);
+  std::filesystem::create_directory(path);
+  EXPECT_FALSE((*history)->add(notice_of().alert, 1000 * kSecond));
+  std::filesystem::remove(path);
+  for (const char* suffix : {"-wal", "-shm"}) std::filesystem::remove(path + suffix);
+  EXPECT_TRUE((*history)->add(notice_of().alert, 1000 * kSecond));
+  EXPECT_EQ(numbers(read_history(path, {})).size(), 1u);
 }
 
 TEST_F(History, WithoutAPlaceAlertsAreJudgedAllTheSame) {

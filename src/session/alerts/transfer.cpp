@@ -7,6 +7,8 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
+#include "config/document.hpp"
+
 namespace peerscope {
 namespace {
 
@@ -60,7 +62,8 @@ void prepare(Transfer& transfer, const std::string& url, std::int64_t timeout_ns
              const std::atomic<bool>& stopping) {
   transfer.stopping = &stopping;
   transfer.set(CURLOPT_URL, url.c_str());
-  transfer.set(CURLOPT_NOSIGNAL, 1L);  // there are other threads
+  if (is_loopback(url)) transfer.set(CURLOPT_PROXY, "");  // whatever the environment says
+  transfer.set(CURLOPT_NOSIGNAL, 1L);                     // there are other threads
   transfer.set(CURLOPT_TIMEOUT_MS,
                static_cast<long>(std::max<std::int64_t>(timeout_ns / 1'000'000, 1)));
   transfer.set(CURLOPT_ERRORBUFFER, transfer.problem);

@@ -1,4 +1,4 @@
-// Over the network: the only user of libcurl.
+// What receivers send over the network. The only other user of libcurl is metrics/otlp.cpp.
 #pragma once
 
 #include <atomic>

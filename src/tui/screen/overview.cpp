@@ -70,27 +70,51 @@ Elements finding_lines(const Finding& finding, bool selected, bool evidence, int
   return lines;
 }
 
-// Adds findings from `top` on for as long as whole ones fit. Returns how many.
+const Finding* finding_of(const std::vector<Finding>& findings, const std::string& key) {
+  for (std::size_t at = 0; at < findings.size(); ++at) {
+    if (finding_key(findings, at) == key) return &findings[at];
+  }
+  return nullptr;
+}
+
+// The first finding to show, of so many lines each: `top`, or as much later as the selected one needs to be whole.
+int first_finding(const std::vector<Elements>& all, int top, int selected, int room) {
+  int needed = 0, first = selected;
+  for (int i = selected; i >= top; --i) {
+    needed += static_cast<int>(all[static_cast<std::size_t>(i)].size());
+    if (needed > room) break;
+    first = i;
+  }
+  return first;
+}
+
+// Adds findings from `top` on for as long as whole ones fit; the selected one is always among them. Returns how many.
 int add_findings(const Snapshot& snapshot, const Table& table, const UiState& state, int room,
                  const TableArea& area, Hits& hits, Elements& lines) {
-  const int selected = selected_row(state, hits.keys), rows = static_cast<int>(table.rows.size());
+  const int selected = std::max(0, selected_row(state, hits.keys));
+  const int rows = static_cast<int>(table.rows.size());
+  hits.page_rows = 1;
+  if (rows == 0) return 0;
+  std::vector<Elements> all;
+  for (int i = 0; i < rows; ++i) {
+    const Finding* one = finding_of(snapshot.findings, table.rows[static_cast<std::size_t>(i)].key);
+    all.push_back(one == nullptr
+                      ? Elements{}
+                      : finding_lines(*one, i == selected, area.height >= 12, area.width));
+  }
+  const int top = std::clamp(state.here().top, 0, selected);
+  const int first = first_finding(all, top, selected, room - static_cast<int>(lines.size()));
   int shown = 0;
-  for (int i = std::min(state.here().top, std::max(0, selected)); i < rows; ++i, ++shown) {
-    const auto same =
-        std::find_if(snapshot.findings.begin(), snapshot.findings.end(), [&](const Finding& f) {
-          return f.sentence == table.rows[static_cast<std::size_t>(i)].cells[1].text;
-        });
-    if (same == snapshot.findings.end()) continue;
-    Elements one = finding_lines(*same, i == selected, area.height >= 12, area.width);
-    const int have = static_cast<int>(lines.size());
-    if (shown > 0 && have + static_cast<int>(one.size()) > room) break;
+  for (int i = first; i < rows; ++i, ++shown) {
+    Elements& one = all[static_cast<std::size_t>(i)];
+    if (shown > 0 && static_cast<int>(lines.size() + one.size()) > room) break;
     for (auto& line : one) {
       if (static_cast<int>(lines.size()) >= room) break;
       hits.lines.push_back({area.y + static_cast<int>(lines.size()), i});
       lines.push_back(std::move(line));
     }
   }
-  hits.page_rows = std::max(1, shown);
+  hits.page_rows = shown;
   return shown;
 }
 

@@ -73,9 +73,11 @@ ftxui::Element line_of(const std::vector<Part>& parts, int width, const std::str
   return ftxui::hbox(std::move(out));
 }
 
+int overlay_rows(int height) { return std::max(1, height - 2); }
+
 ftxui::Element overlay(const std::string& title, const ftxui::Elements& lines, int scroll,
                        int width, int height) {
-  const int room = std::max(1, height - 2);
+  const int room = overlay_rows(height);
   const int count = static_cast<int>(lines.size());
   const int top = std::clamp(scroll, 0, std::max(0, count - room));
   ftxui::Elements shown(lines.begin() + top, lines.begin() + std::min(count, top + room));

@@ -52,6 +52,7 @@ ftxui::Elements draw_pairs(const Scene& scene, const Table& table, const UiState
 
 ftxui::Elements help_lines(int width);
 ftxui::Elements detail_lines(const Table& table, const Row& row, int width);
+int overlay_rows(int height);  // that an overlay shows at once
 // Over the page: `lines` from `scroll` on, in a frame.
 ftxui::Element overlay(const std::string& title, const ftxui::Elements& lines, int scroll,
                        int width, int height);

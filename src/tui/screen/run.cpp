@@ -40,7 +40,8 @@ struct Session {
   std::shared_ptr<const Snapshot> newest = {};  // not shown while paused
   Hits hits = {};
   std::vector<std::string> frame = {};
-  std::string pending = {};  // bytes of a key that has not come whole
+  std::string pending = {};     // bytes of a key that has not come whole
+  std::int64_t pending_ns = 0;  // when the last of them came
   std::int64_t drawn_ns = 0;
   bool dirty = true, quit = false;
 };
@@ -110,17 +111,20 @@ void act(Session& s, const Input& input) {
 }
 
 void take_input(Session& s) {
-  const std::int64_t since_frame = now_ns() - s.drawn_ns;
+  const std::int64_t begin = now_ns(), since_frame = begin - s.drawn_ns;
   std::int64_t wait_ns = s.dirty ? std::max<std::int64_t>(0, kFrameNs - since_frame) : kFrameNs;
-  if (!s.pending.empty()) wait_ns = std::min(wait_ns, kEscapeNs);
+  if (!s.pending.empty())
+    wait_ns = std::clamp<std::int64_t>(s.pending_ns + kEscapeNs - begin, 0, wait_ns);
   const Woken woken = s.terminal.wait(wait_ns);
   if (woken.stop) s.quit = true;
   if (woken.renewed) {
     s.frame.clear();
     s.dirty = true;
   }
-  const bool nothing_more = woken.bytes.empty();
+  if (!woken.bytes.empty()) s.pending_ns = now_ns();
   s.pending += woken.bytes;
+  // A frame that is due or a signal ends the wait early: that says nothing of what is still to come.
+  const bool nothing_more = now_ns() - s.pending_ns >= kEscapeNs;
   for (const Input& input : take_inputs(s.pending, nothing_more)) act(s, input);
 }
 

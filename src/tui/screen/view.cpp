@@ -118,17 +118,17 @@ Elements body(const Scene& scene, const History& history, const Table& table, co
   return draw_table(table, state, area, hits);
 }
 
-Element with_overlay(Element page, const Table& table, const UiState& state, const Hits& hits,
+Element with_overlay(Element page, const Table& table, const UiState& state, Hits& hits,
                      int height) {
   const int width = state.width <= 82 ? state.width : 78;
-  if (state.help)
-    return ftxui::dbox({page, overlay("keys", help_lines(width - 2), state.scroll, width, height)});
   const int row = selected_row(state, hits.keys);
-  if (!state.details || row < 0) return page;
-  return ftxui::dbox(
-      {page, overlay(row_title(state.page),
-                     detail_lines(table, table.rows[static_cast<std::size_t>(row)], width - 2),
-                     state.scroll, width, height)});
+  if (!state.help && (!state.details || row < 0)) return page;
+  const Elements lines =
+      state.help ? help_lines(width - 2)
+                 : detail_lines(table, table.rows[static_cast<std::size_t>(row)], width - 2);
+  hits.most_scroll = std::max(0, static_cast<int>(lines.size()) - overlay_rows(height));
+  const char* heading = state.help ? "keys" : row_title(state.page);
+  return ftxui::dbox({page, overlay(heading, lines, state.scroll, width, height)});
 }
 
 }  // namespace

@@ -176,6 +176,56 @@ TEST_F(View, AClickedHeadSortsByThatColumn) {
   EXPECT_NE(hits_.keys.at(0), first);
 }
 
+TEST_F(View, TheSelectedFindingIsAlwaysSeen) {
+  auto snapshot = std::make_shared<Snapshot>(*scene_.snapshot);
+  snapshot->findings.clear();
+  for (int i = 0; i < 9; ++i) {
+    Finding one = findings_for_test()[1];
+    one.sentence = i % 3 == 0 ? fmt::format("Short {}.", i)
+                              : fmt::format("Number {} {}", i, std::string(60, 'x'));
+    one.action = fmt::format("do {}", i);
+    snapshot->findings.push_back(one);
+  }
+  scene_.snapshot = snapshot;
+  for (const auto& [width, height] : kSizes) {
+    size(width, height);
+    draw();
+    const std::vector<std::string> keys = hits_.keys;
+    for (std::size_t row = 0; row < keys.size(); ++row) {
+      state_.here().selected = keys[row];
+      for (const int top : {0, 4, 8}) {  // also one that is no longer right: findings come and go
+        state_.here().top = top;
+        EXPECT_THAT(text(), HasSubstr(fmt::format("{} {}", row % 3 == 0 ? "Short" : "Number", row)))
+            << width << "x" << height << " from " << top;
+      }
+    }
+  }
+}
+
+TEST_F(View, FindingsOfTheSameSentenceAreToldApart) {
+  auto snapshot = std::make_shared<Snapshot>(*scene_.snapshot);
+  snapshot->findings = {findings_for_test()[1], findings_for_test()[1]};
+  snapshot->findings[0].action = "look at the first";
+  snapshot->findings[1].action = "look at the second";
+  scene_.snapshot = snapshot;
+  const std::string shown = text();
+  EXPECT_THAT(shown, HasSubstr("look at the first"));
+  EXPECT_THAT(shown, HasSubstr("look at the second"));
+}
+
+TEST_F(View, WhatAnOverlayCanScrollIsKnownOnceItIsDrawn) {
+  size(40, 10);
+  state_.help = true;
+  draw();
+  const int most = hits_.most_scroll;
+  ASSERT_GT(most, 0);
+  for (int i = 0; i < 200; ++i) apply(state_, {Key::down}, hits_);
+  EXPECT_EQ(state_.scroll, most);
+  size(200, 60);
+  draw();
+  EXPECT_EQ(hits_.most_scroll, 0);
+}
+
 TEST_F(View, AFilterThatFindsNothingSaysHowToLeave) {
   state_.page = Page::operations;
   state_.filter = "nothing like it";

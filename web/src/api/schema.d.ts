@@ -708,7 +708,7 @@ export interface components {
             version: string;
             /** @enum {string} */
             kind: "live" | "file";
-            /** @description id, or the file's name */
+            /** @description id, or the file's name; empty without the token */
             session: string;
             uptime_s: number;
             /** @description requests need a token */
@@ -819,6 +819,8 @@ export interface components {
              */
             stored: number;
             indexed_share: number;
+            /** @description of a recording, for ranks, collectives and findings, 0..1 */
+            analysed_share?: number;
             processes: components["schemas"]["Process"][];
             /** Format: int64 */
             ranks: number;

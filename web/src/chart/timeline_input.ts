@@ -79,7 +79,7 @@ function on_pointers(e: Engine, scroller: HTMLElement, on: Gestures): (() => voi
   const up = (event: PointerEvent): void => {
     touches.delete(event.pointerId);
     const { x, y, ns } = place(e, event);
-    if (drag?.kind === "select" && drag.moved) on.select(ordered(drag.at, ns), true);
+    if (drag?.kind === "select" && drag.moved) finish(event, ordered(drag.at, ns), on);
     else if (drag && !drag.moved && event.type === "pointerup") on.pick(op_under(e, x, y));
     drag = null;
     e.lanes.style.cursor = "";
@@ -94,6 +94,12 @@ function on_pointers(e: Engine, scroller: HTMLElement, on: Gestures): (() => voi
     hear(e.lanes, "pointerdown", down), hear(e.lanes, "pointermove", move), hear(e.lanes, "pointerup", up),
     hear(e.lanes, "pointercancel", up), hear(e.lanes, "pointerleave", leave),
   ];
+}
+
+// A selection whose pointer was taken away (the system's own gesture, a call) is none; the one before stays.
+function finish(event: PointerEvent, span: Span | null, on: Gestures): void {
+  if (event.type === "pointercancel") on.select(null, false);
+  else on.select(span, true);
 }
 
 function ordered(a: number, b: number): Span {
@@ -153,6 +159,11 @@ function on_wheel(e: Engine): (() => void)[] {
 function on_axis(e: Engine, on: Gestures): (() => void)[] {
   let from: number | null = null;
   const ns_of = (event: PointerEvent): number => place(e, event).ns;
+  const up = (event: PointerEvent): void => {
+    const span = from === null ? null : ordered(from, ns_of(event));
+    from = null;
+    if (span) finish(event, span_ns(span) * e.axis.clientWidth > span_ns(e.view) * kSlackPx ? span : null, on);
+  };
   return [
     hear<PointerEvent>(e.axis, "pointerdown", (event) => {
       from = ns_of(event);
@@ -161,11 +172,7 @@ function on_axis(e: Engine, on: Gestures): (() => void)[] {
     hear<PointerEvent>(e.axis, "pointermove", (event) => {
       if (from !== null) on.select(ordered(from, ns_of(event)), false);
     }),
-    hear<PointerEvent>(e.axis, "pointerup", (event) => {
-      const span = from === null ? null : ordered(from, ns_of(event));
-      from = null;
-      if (span) on.select(span_ns(span) * e.axis.clientWidth > span_ns(e.view) * kSlackPx ? span : null, true);
-    }),
+    hear(e.axis, "pointerup", up), hear(e.axis, "pointercancel", up),
   ];
 }
 
@@ -194,6 +201,7 @@ function on_strip(e: Engine): (() => void)[] {
       }
       from = null;
     }),
+    hear(e.strip, "pointercancel", () => (from = null)),
   ];
 }
 

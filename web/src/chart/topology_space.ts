@@ -23,14 +23,17 @@ export function start_space(container: HTMLElement, ink: GraphInk, text: (node: 
     .onNodeClick((n) => pick(String(n.id)));
   const watch = new ResizeObserver(() => graph.width(container.clientWidth).height(container.clientHeight));
   watch.observe(container);
+  let fit: ReturnType<typeof setTimeout> | undefined;
   return {
     show: (nodes, links) => {
       // Places are given: nothing is left for forces to do.
       const fixed = nodes.map((n) => ({ ...n, fx: n.x, fy: n.y, fz: n.z }));
       graph.graphData({ nodes: fixed, links: links.map((l) => ({ ...l })) });
-      setTimeout(() => graph.zoomToFit(0, 40), 100);
+      clearTimeout(fit);
+      fit = setTimeout(() => graph.zoomToFit(0, 40), 100);
     },
     stop: () => {
+      clearTimeout(fit);
       watch.disconnect();
       graph._destructor();
     },

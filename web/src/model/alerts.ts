@@ -32,21 +32,24 @@ export function matchers_for(alert: Alert): Matcher[] {
   const labels = Object.entries(alert.labels).filter(([name]) => name !== "severity");
   return labels.map(([name, value]) => ({ name, op: "=" as const, value }));
 }
+// A value that would be read as something else (a comma ends a condition) stands in quotes.
 export function matcher_text(m: Matcher): string {
-  return `${m.name} ${m.op} ${m.value}`;
+  const plain = m.value !== "" && m.value.trim() === m.value && !/[,"]/.test(m.value);
+  return `${m.name} ${m.op} ${plain ? m.value : `"${m.value.replace(/["\\]/g, "\\$&")}"`}`;
 }
 export function silence_text(s: Silence): string {
   return s.matchers.map(matcher_text).join(", ");
 }
 
-// "rank=2, rule ~ slow*": one condition after the other; null: cannot be read.
+// "rank=2, rule ~ slow*, communicator = "a, b"": one condition after the other; null: cannot be read.
 export function parse_matchers(text: string): Matcher[] | null {
-  const parts = text.split(",").map((p) => p.trim()).filter(Boolean);
+  const condition = /[\s,]*([A-Za-z_][\w.-]*)\s*(!~|!=|=|~)\s*(?:"((?:[^"\\]|\\.)*)"|([^",]*?))\s*(?:,|$)/y;
+  const end = text.replace(/[\s,]+$/, "").length;
   const out: Matcher[] = [];
-  for (const part of parts) {
-    const match = /^([A-Za-z_][\w.-]*)\s*(!~|!=|=|~)\s*"?([^"]*?)"?$/.exec(part);
+  while (condition.lastIndex < end) {
+    const match = condition.exec(text);
     if (!match) return null;
-    out.push({ name: match[1]!, op: match[2] as Matcher["op"], value: match[3]! });
+    out.push({ name: match[1]!, op: match[2] as Matcher["op"], value: match[3]?.replace(/\\(.)/g, "$1") ?? match[4]! });
   }
   return out.length > 0 ? out : null;
 }

@@ -3,7 +3,7 @@ import type { InFlight } from "../api/types";
 import { duration_text, size_text } from "./units";
 
 export type Seat = { rank: number; state: "here" | "odd" | "missing" | "coming"; text: string };
-export type Waiting = { key: string; title: string; note: string; severity: "critical" | "warning" | "ok"; verdict: string; seats: Seat[]; others: number };
+export type Waiting = { title: string; note: string; severity: "critical" | "warning" | "ok"; verdict: string; seats: Seat[]; others: number };
 
 const kMostSeats = 256;
 
@@ -12,7 +12,7 @@ export function waiting_of(item: InFlight): Waiting {
   const slow = item.normal_p999_ns !== null && item.age_ns > item.normal_p999_ns;
   const seats = seats_of(item, hang || slow);
   return {
-    key: `${item.communicator} ${item.operation} ${item.sequence}`, title: `${item.operation} #${item.sequence}`,
+    title: `${item.operation} #${item.sequence}`,
     note: `${item.communicator ?? "no communicator"}, ${size_text(item.bytes)}, ${item.entered.length} of ${item.ranks} ranks are in it`,
     severity: hang ? (item.finding!.severity === "critical" ? "critical" : "warning") : slow ? "warning" : "ok", verdict: verdict_of(item, hang, slow), seats: seats.slice(0, kMostSeats),
     others: Math.max(0, seats.length - kMostSeats),

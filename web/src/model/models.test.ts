@@ -164,6 +164,12 @@ describe("small things", () => {
     expect(parse_matchers("rule ~ slow*")).toEqual([{ name: "rule", op: "~", value: "slow*" }]);
     expect(parse_matchers("what")).toBe(null);
     expect(parse_matchers("")).toBe(null);
+    expect(parse_matchers('rank = 2, "')).toBe(null);
+    expect(parse_matchers("rank = 2,, peer =,")).toEqual([{ name: "rank", op: "=", value: "2" }, { name: "peer", op: "=", value: "" }]);
+  });
+  it.each(["dp,rank=0", 'a "b" c', '\\",', "", " edge ", "back\\slash", "=x"])("read back the value that they wrote: %j", (value) => {
+    const all = [{ name: "communicator", op: "=" as const, value }, { name: "rank", op: "!~" as const, value: "1*" }];
+    expect(parse_matchers(all.map(matcher_text).join(", "))).toEqual(all);
   });
   it("leave out of curve names what all have in common", () => {
     expect([...short_names(["all_reduce direct cuda", "all_reduce ring nccl"]).values()]).toEqual(["direct cuda", "ring nccl"]);

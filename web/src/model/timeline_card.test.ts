@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { CollectiveTrace } from "../api/types";
 import { card_of, card_sentence } from "./timeline_card";
+import { kTraceColumns } from "./trace";
 
 const rank = (n: number, arrived_ns: number, left_ns: number | null): CollectiveTrace["ranks"][number] => ({
   rank: n, arrived_ns, host_ns: left_ns === null ? null : left_ns - arrived_ns, left_ns, waited_ns: null, completed_ns: null, odd: false,
@@ -18,6 +19,11 @@ test("each rank's stay is waiting until the last arrival, and then work", () => 
   expect(card.stays.map((s) => [s.rank, s.begin, s.wait, s.work, s.last])).toEqual([[0, 0, 0.6, 0.4, false], [1, 0.6, 0, 0.4, true]]);
   expect(card.stays[0]!.device_ns).toBe(40);
   expect(card.stays[1]!.device_ns).toBeNull();
+});
+
+test("a rank's device time is the same in the table: channels run beside each other", () => {
+  const column = kTraceColumns.find((c) => c.name === "device_ns")!;
+  expect([rank(0, 0, 100), rank(1, 60, 100)].map((r) => column.value(r))).toEqual([40, null]);
 });
 
 test("says who came last, and on which clock", () => {

@@ -1,6 +1,7 @@
 // A collective's card: each rank's stay as shares of the whole, so that the eye sees who was late.
 
 import type { CollectiveTrace } from "../api/types";
+import { device_ns } from "./trace";
 import { duration_text } from "./units";
 
 type TraceRank = CollectiveTrace["ranks"][number];
@@ -23,13 +24,6 @@ export type Stay = {
 };
 
 export type Card = { stays: Stay[]; span_ns: number; last_rank: number | null };
-
-// On several channels at once: from the first begin to the last end.
-function device_ns(rank: TraceRank): number | null {
-  if (rank.device.length === 0) return null;
-  const begin = Math.min(...rank.device.map((d) => d.begin_ns));
-  return Math.max(...rank.device.map((d) => d.begin_ns + d.duration_ns)) - begin;
-}
 
 function end_of(rank: TraceRank): number {
   return Math.max(rank.arrived_ns, rank.left_ns ?? 0, rank.completed_ns ?? 0);

@@ -10,7 +10,6 @@ export interface OpenBar {
   begin: number;
   kind: number;
   hung: boolean; // the server has a finding about it
-  text: string;
 }
 
 export function open_bars(items: InFlight[], now_ns: number): OpenBar[] {
@@ -20,7 +19,6 @@ export function open_bars(items: InFlight[], now_ns: number): OpenBar[] {
       begin: now_ns - e.age_ns,
       kind: kind_index(item.operation),
       hung: item.finding !== null,
-      text: `${item.operation} ${item.sequence}, open`,
     })),
   );
 }

@@ -51,8 +51,11 @@ export const kTraceColumns: Column<RankTrace>[] = [
   { name: "device", label: "GPU", value: (r) => r.device_index, number: true },
   { name: "status", label: "status", value: (r) => (r.odd ? `${r.status}, does something else` : r.status) },
 ];
-function device_ns(r: RankTrace): number | null {
-  return r.device.length === 0 ? null : r.device.reduce((sum, d) => sum + d.duration_ns, 0);
+// Of a rank, from the first begin to the last end: channels run beside each other.
+export function device_ns(r: RankTrace): number | null {
+  if (r.device.length === 0) return null;
+  const begin = Math.min(...r.device.map((d) => d.begin_ns));
+  return Math.max(...r.device.map((d) => d.begin_ns + d.duration_ns)) - begin;
 }
 
 export type Round = { round: number; phase: string; moves: string[] };

@@ -1,7 +1,7 @@
 // What the server pushes, applied to the page at most four times a second.
 import { get, on } from "../api/client";
 import { Stream, type StreamState } from "../api/stream";
-import type { AlertState, DeviceTable, Event, Finding, InFlight, Items, OperationRow, Overview, Page, PairRow, Point, RankRow, Session } from "../api/types";
+import type { AlertState, DeviceTable, Event, Finding, InFlight, Items, OperationRow, Overview, Page, PairRow, Point, Query, RankRow, Session } from "../api/types";
 import { kEmptyLatency, note_latency, type Latency } from "../model/latency";
 import { wall_ms } from "../model/time";
 
@@ -12,6 +12,7 @@ const kApplyMs = 250;
 const kEventsMs = 100; // between two lots of events: one that comes after a calm is shown at once
 const kKeptEvents = 500;
 const kKeptPoints = 60;
+const kKeptMarks = 100; // on the performance timeline, which keeps what nobody clears
 
 class Live {
   session = $state.raw<Session | null>(null);
@@ -30,7 +31,6 @@ class Live {
   error = $state.raw<unknown>(null);
   token_needed = $state(false);
   paused = $state(false);
-  beat = $state(0); // rises with each applied update: what polls hangs on it
   readonly known: boolean = $derived(this.overview !== null);
   latency: Latency = $state.raw(kEmptyLatency);
 
@@ -41,6 +41,9 @@ class Live {
   #events_applied = -Infinity;
   #received = 0;
   #was_lost = false;
+  #read_due = false; // put off while paused
+  #held_until = 0; // what came before that was held back: its age says nothing of the page's speed
+  #marked = 0;
   #stream = new Stream(kTopics, {
     message: ({ event, data }) => this.#take(event, data),
     state: (state, retry_in_ms) => this.#stream_state(state, retry_in_ms),
@@ -48,6 +51,7 @@ class Live {
 
   start(): void {
     on.unauthorized = () => this.#stop_for_token();
+    document.addEventListener("visibilitychange", () => (this.#held_until = performance.now()));
     this.#stream.open();
     void this.read_all();
   }
@@ -61,29 +65,41 @@ class Live {
   }
   pause(on_or_off = !this.paused): void {
     this.paused = on_or_off;
-    if (!this.paused) this.#apply();
+    if (this.paused) return;
+    this.#held_until = performance.now();
+    this.#apply();
+    if (this.#read_due) void this.read_all();
   }
-  // Everything once: at the start, and when the stream says that too much was missed. Each is shown as it comes.
+  // Everything once: at the start, and when the stream says that too much was missed. Each is shown as it comes; not
+  // on a page that is held, for which all is read when it goes on.
   async read_all(): Promise<void> {
-    const overview = get<Overview>("/api/v1/overview", { history: kKeptPoints }).then((a) => {
-      this.overview = a;
-      this.history = a.history ?? [];
-    });
-    const session = get<Session>("/api/v1/session").then((a) => (this.session = a));
-    const findings = get<Items<Finding>>("/api/v1/findings").then((a) => (this.findings = a.items));
-    const rest = [
-      get<Items<PairRow>>("/api/v1/pairs").then((a) => (this.pairs = a.items)),
-      get<Items<RankRow>>("/api/v1/ranks").then((a) => (this.ranks = a.items)),
-      get<DeviceTable>("/api/v1/devices").then((a) => (this.devices = a)),
-      get<AlertState>("/api/v1/alerts").then((a) => (this.alerts = a)),
-      get<Items<OperationRow>>("/api/v1/operation-stats").then((a) => (this.operation_stats = a.items)),
-      get<Items<InFlight>>("/api/v1/in-flight").then((a) => (this.in_flight = a.items)),
-      get<Page<Event>>("/api/v1/events", { limit: 100 }).then((a) => (this.events = a.items)),
+    const holds = this.known;
+    const held = (): boolean => {
+      if (this.paused && holds) this.#read_due = true;
+      return this.paused && holds;
+    };
+    if (held()) return;
+    this.#read_due = false;
+    const read = <T>(path: string, show: (answer: T) => void, query?: Query): Promise<void> =>
+      get<T>(path, query).then((answer) => { if (!held()) show(answer); });
+    const all = [
+      read<Overview>("/api/v1/overview", (a) => {
+        this.overview = a;
+        this.history = a.history ?? [];
+      }, { history: kKeptPoints }),
+      read<Session>("/api/v1/session", (a) => (this.session = a)),
+      read<Items<Finding>>("/api/v1/findings", (a) => (this.findings = a.items)),
+      read<Items<PairRow>>("/api/v1/pairs", (a) => (this.pairs = a.items)),
+      read<Items<RankRow>>("/api/v1/ranks", (a) => (this.ranks = a.items)),
+      read<DeviceTable>("/api/v1/devices", (a) => (this.devices = a)),
+      read<AlertState>("/api/v1/alerts", (a) => (this.alerts = a)),
+      read<Items<OperationRow>>("/api/v1/operation-stats", (a) => (this.operation_stats = a.items)),
+      read<Items<InFlight>>("/api/v1/in-flight", (a) => (this.in_flight = a.items)),
+      read<Page<Event>>("/api/v1/events", (a) => (this.events = a.items), { limit: 100 }),
     ];
     try {
-      await Promise.all([overview, session, findings, ...rest]);
+      await Promise.all(all);
       this.error = null;
-      this.beat += 1;
     } catch (error) {
       this.error = error;
     }
@@ -127,10 +143,7 @@ class Live {
     const waiting = this.#waiting;
     this.#waiting = new Map();
     for (const [topic, value] of waiting) this.#apply_topic(topic, value);
-    if (waiting.size > (waiting.has("events") ? 1 : 0)) {
-      this.#applied = performance.now();
-      this.beat += 1;
-    }
+    if (waiting.size > (waiting.has("events") ? 1 : 0)) this.#applied = performance.now();
   }
   #apply_topic(topic: string, value: unknown): void {
     if (topic === "events") return this.#add_events(value as Event[]);
@@ -159,21 +172,32 @@ class Live {
     this.#events_applied = performance.now();
     this.#measure(fresh, this.#received);
   }
-  // From when it happened to when it was painted: the frame after the change, then a task.
+  // From when it happened to when it was painted: the frame after the change, then a task. A hidden tab paints
+  // nothing: its frames would pile up and be told as hours.
   #measure(fresh: Event[], received: number): void {
     const start = this.session?.start_unix_ns;
-    if (!start) return;
+    if (!start || document.hidden || received < this.#held_until) return;
     const happened = fresh.map((event) => wall_ms(start, event.t_ns));
     requestAnimationFrame(() => {
+      if (received < this.#held_until) return; // hidden since
       const painted = new MessageChannel();
       painted.port1.onmessage = () => {
-        performance.mark("peerscope:event-shown", { detail: { events: fresh.length } });
+        painted.port1.close();
+        this.#mark(fresh.length);
         const now = performance.timeOrigin + performance.now();
         this.latency = note_latency(this.latency, happened.map((ms) => now - ms), performance.now() - received);
         window.__peerscope = { latency: this.latency };
       };
       painted.port2.postMessage(null);
     });
+  }
+  #mark(events: number): void {
+    if (this.#marked === kKeptMarks) {
+      performance.clearMarks("peerscope:event-shown");
+      this.#marked = 0;
+    }
+    performance.mark("peerscope:event-shown", { detail: { events } });
+    this.#marked += 1;
   }
 }
 
