@@ -4,13 +4,15 @@
 start   `demo --serve`: from start to figures that move
 live    two threads that record 500,000 operations a second each, an event ten times a second, 200 clients of the event stream:
         how old an event is when a client has it, what the server takes of a processor and of memory, how soon it answers
+screen  the same load and clients, and a browser (CHROMIUM names it): how old an event is when it is painted; frames a second
 file    a trace of 100 million operations: until it is indexed, memory, and each resource's p50 and p99
 
 Every figure is measured in this run. What stands above the line `<!-- measured -->` of an OUT.md is kept: it is written by hand.
---parts start,live,file; --millions N; --seconds S.
+--parts start,live,screen,file; --millions N; --seconds S.
 """
 import argparse
 import asyncio
+import contextlib
 import ctypes
 import http.client
 import json
@@ -54,10 +56,14 @@ class Server:
             sys.exit(f"{' '.join(command)} ended with {self.process.wait()}, having said {line!r}")
         self.ready_s = time.perf_counter() - self.began
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        self.asked = time.monotonic()
 
     def get(self, path):
+        if time.monotonic() - self.asked > 5:  # the server closes what is idle
+            self.connection.close()
         self.connection.request("GET", path)
         answer = self.connection.getresponse()
+        self.asked = time.monotonic()
         body = answer.read()
         if answer.status != 200:
             raise RuntimeError(f"{path}: {answer.status} {body[:200]}")
@@ -196,24 +202,54 @@ def live_tables(server, seconds):
     return [*rows, "", "While that goes on, one client asks (no other):", "", *table], worst
 
 
-def part_live(peerscope, env, options):
+@contextlib.contextmanager
+def under_load(peerscope, env, seconds):
+    """A server over two threads that record 500,000 operations a second each, and one that reports an event ten times a second."""
     runtime = env["PEERSCOPE_RUNTIME_DIR"]
     library = next(str(p) for p in [pathlib.Path(peerscope).parent.parent / "lib" / "libpeerscope.so"] if p.exists())
     stop = threading.Event()
     ticker = threading.Thread(target=record_events, args=(library, runtime, stop), daemon=True)
-    seconds = options.seconds
-    load = subprocess.Popen([peerscope, "bench", "delivery", "--threads", "2", "--rate", "5e5", "--seconds", str(3 * seconds + 20)], env=env,
+    load = subprocess.Popen([peerscope, "bench", "delivery", "--threads", "2", "--rate", "5e5", "--seconds", str(seconds)], env=env,
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     ticker.start()
     try:
         time.sleep(1)
         with Server([peerscope, "serve", "all"], env) as server:
-            return live_tables(server, seconds)
+            yield server
     finally:
         stop.set()
         load.kill()
         load.wait()
         ticker.join(timeout=5)
+
+
+def part_live(peerscope, env, options):
+    with under_load(peerscope, env, 3 * options.seconds + 20) as server:
+        return live_tables(server, options.seconds)
+
+
+def part_screen(peerscope, env, options):
+    """In a browser, with 200 clients of the stream beside it."""
+    script = pathlib.Path(__file__).resolve().parent.parent / "web" / "tests" / "screen.mjs"
+    seconds = options.seconds
+    with under_load(peerscope, env, 2 * seconds + 60) as server:
+        start_unix_ns = int(server.json("/api/v1/session")["start_unix_ns"])
+        time.sleep(2)
+        browser = subprocess.Popen(["node", str(script), f"http://127.0.0.1:{server.port}/", str(seconds)], stdout=subprocess.PIPE, text=True)
+        w = watched(server, start_unix_ns, 200, 2 * seconds + 5)
+        text, _ = browser.communicate(timeout=120)
+    if browser.returncode != 0:
+        raise RuntimeError(f"screen.mjs ended with {browser.returncode}")
+    seen = json.loads(text)
+    if seen["faults"]:
+        raise RuntimeError(f"the page threw: {seen['faults']}")
+    ages, own = seen["samples_ms"], seen["page_ms"]
+    lines = [f"Chromium {seen['browser']} beside 200 clients of the stream, {w['rate']:,.0f} operations a second ({w['lost']} lost), the server {w['cores']:.2f} cores.", "",
+             "| event to the screen | p50 ms | p99 ms | max ms |", "|---|---|---|---|",
+             f"| from happening to painted, {len(ages)} events | **{percentile(ages, 0.5):.0f}** | {percentile(ages, 0.99):.0f} | {max(ages):.0f} |",
+             f"| of that from the wire to painted | {percentile(own, 0.5):.1f} | {percentile(own, 0.99):.1f} | {max(own):.1f} |", "",
+             f"The overview meanwhile: {seen['fps']} frames a second, the longest gap between two {seen['longest_gap_ms']} ms."]
+    return lines, {"screen_p50_ms": percentile(ages, 0.5), "screen_max_ms": max(ages), "fps": seen["fps"]}
 
 
 def part_file(peerscope, env, options):
@@ -248,8 +284,8 @@ def main():
     parser.add_argument("--millions", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=15)
     options = parser.parse_args()
-    parts = {"start": part_start, "live": part_live, "file": part_file}
-    titles = {"start": "From start to figures", "live": "1,000,000 operations a second, live", "file": "A recording"}
+    parts = {"start": part_start, "live": part_live, "screen": part_screen, "file": part_file}
+    titles = {"start": "From start to figures", "live": "1,000,000 operations a second, live", "screen": "On the screen, at 1,000,000 operations a second", "file": "A recording"}
     text, figures = [f"Measured {time.strftime('%Y-%m-%d')}: {os.cpu_count()} processors, {platform.machine()}, Linux {platform.release()}.\n"], {}
     with tempfile.TemporaryDirectory(prefix="peerscope-serve-") as work, tempfile.TemporaryDirectory(prefix="peerscope-rt-", dir="/dev/shm") as runtime:
         options.work = work

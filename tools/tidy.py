@@ -8,7 +8,7 @@ ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".")
 LINES_MAX = {"code": 500, "test": 800}
 LINES_EXEMPT: dict[str, str] = {}  # path: why it may be longer
 COMPOSITION_ROOTS = {"cli"}  # may include every module
-VENDOR_HOMES = {"sqlite3": ["trace/query", "session/alerts"], "curl": ["session/alerts", "metrics"], "restinio": ["http"], "asio": ["http"], "zstd": ["trace"], "cupti": ["source/cuda"],
+VENDOR_HOMES = {"sqlite3": ["trace/query", "session/alerts"], "curl": ["net"], "restinio": ["http"], "asio": ["http"], "zstd": ["trace"], "cupti": ["source/cuda"],
                 "nvml": ["source/nvml"], "nccl": ["comm/nccl"], "cuda": ["comm/cuda"]}
 SCHEMA_KEY = re.compile(r'^\s*\{"([a-z_]+\.[a-z0-9_]+)", [a-z]+, "', re.M)
 

@@ -24,8 +24,7 @@ std::string shown_text(const Config& config, std::string_view key) {
 
 // Numbers in the base unit: ns, bytes, a share.
 json value_json(const Config& config, const char* key) {
-  if (is_secret(key) || std::string_view(key).ends_with("_url"))
-    return json(shown_text(config, key));
+  if (shown(config, key) != config.written(key)) return json(shown_text(config, key));
   return std::visit([](const auto& value) { return json(value); }, config.value(key));
 }
 

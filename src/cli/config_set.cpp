@@ -41,7 +41,7 @@ int set_live(const SetOptions& options, const Args& args) {
   const Result<Config> loaded = load(args.sources());  // other parts of a filter come from here
   if (!loaded) return refuse(loaded.error().message);
   tell_recorders(*loaded);
-  const Result<Config> config = loaded->with({options.key, options.value, "run time"});
+  const Result<Config> config = loaded->with({options.key, options.value, std::string(kAtRunTime)});
   if (!config) return refuse(config.error().message);
   const auto sessions = select_sessions(options.session);
   if (!sessions) return refuse(sessions.error().message);

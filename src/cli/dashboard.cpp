@@ -70,7 +70,6 @@ Result<ServedOptions> served_options(const DashboardOptions& wanted, const Confi
     return options;
   }
   options.monitor.collect.sessions = wanted.sessions;
-  options.monitor.collect.on_attach = attach_control(config);
   options.monitor.machine = machine_options(config);
   options.monitor.feeders = session_feeders(config, wanted.sessions);
   if (folder.empty() || config.bytes("dashboard.history_bytes") == 0) return options;
@@ -134,6 +133,7 @@ Status Dashboard::Parts::open_session(const DashboardOptions& options, const Con
   config = std::make_unique<LiveConfig>(now, options.sessions);
   auto how = served_options(options, now, folder.path());
   if (!how) return how.error();
+  how->monitor.collect.on_attach = [this] { return attach_control(*config->now()); };
   auto opened = Served::open(std::move(*how));
   if (!opened) return opened.error();
   served = std::move(*opened);
@@ -224,10 +224,14 @@ Status Dashboard::Parts::open_server(const DashboardOptions& options) {
 }
 
 void Dashboard::Parts::follow() {
-  served->start([this](const Served& now, const std::vector<ServedEvent>& events) {
-    if (alerts) alerts->look(*now.snapshot());
-    publisher->look(now, events);
-  });
+  served->start(
+      [this](const Served& now) {
+        if (alerts) alerts->look(*now.snapshot());
+        publisher->look(now);
+      },
+      [this](const Served& now, const std::vector<ServedEvent>& events) {
+        publisher->tell(now, events);
+      });
 }
 
 Result<std::unique_ptr<Dashboard>> Dashboard::start(const DashboardOptions& options,

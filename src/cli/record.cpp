@@ -88,7 +88,7 @@ int record_main(Args& args) {
   stop_on_interrupt();
   MonitorOptions watch = monitor_options(config);
   watch.collect.sessions = *sessions;
-  watch.collect.on_attach = attach_control(config);
+  watch.collect.on_attach = [change = attach_control(config)] { return change; };
   watch.recording = *recording;
   watch.machine = machine_options(config);
   watch.feeders = session_feeders(config, *sessions);

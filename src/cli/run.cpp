@@ -125,7 +125,7 @@ int run_main(Args& args) {
   }
   MonitorOptions watch_options = monitor_options(config);
   watch_options.collect.sessions = {session};
-  watch_options.collect.on_attach = attach_control(config);
+  watch_options.collect.on_attach = [change = attach_control(config)] { return change; };
   watch_options.recording = recording;
   watch_options.machine = machine_options(config);
   watch_options.feeders = session_feeders(config, {session});

@@ -104,8 +104,9 @@ void Collector::attach(const std::string& path) {
   auto process =
       std::make_unique<Process>(std::move(*opened), static_cast<std::uint32_t>(processes_.size()));
   process->state = state;
-  if (state == ProcessState::live && !options_.on_attach.empty())
-    tell(*process, options_.on_attach);
+  if (state == ProcessState::live && options_.on_attach) {
+    if (const ControlChange change = options_.on_attach(); !change.empty()) tell(*process, change);
+  }
   process->control_changes =
       process->segment.header().control_changes.load(std::memory_order_acquire);
   process->control = control_of(process->segment);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -35,7 +36,7 @@ struct Event {
   std::uint32_t process = 0;
   std::uint16_t name = 0, comm = 0;  // within the process
   std::uint8_t severity = 0;
-  std::uint32_t thread = 0;  // ring within the process, as Op::thread
+  std::uint32_t thread = 0;      // ring within the process, as Op::thread
   std::uint64_t comm_id = 0;     // what `comm` is on all ranks; 0: none
   std::uint16_t rank = kNoRank;  // of the process in it
 };
@@ -108,7 +109,8 @@ struct CollectorOptions {
   std::vector<std::string> sessions;  // only these; empty: all
   std::uint32_t pid = 0;              // only this process; 0: all
   bool only_live = false;             // leave out processes that had ended when first seen
-  ControlChange on_attach = {};       // what live processes are told when they are first seen
+  // What live processes are told when they are first seen; null: nothing.
+  std::function<ControlChange()> on_attach = {};
 };
 
 class Collector {

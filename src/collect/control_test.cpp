@@ -128,7 +128,9 @@ TEST(Control, ToldOnAttachHoldsForProcessesThatAppearLater) {
   const RuntimeDir dir;
   CollectorOptions options;
   options.dirs = {dir.path()};
-  options.on_attach = {.kinds = 1U << PSCOPE_KIND_SEND, .min_bytes = 100};
+  options.on_attach = [] {
+    return ControlChange{.kinds = 1U << PSCOPE_KIND_SEND, .min_bytes = 100};
+  };
   Reader reader(options);
   const TestSession session(dir);
   reader.collector.discover();
@@ -146,7 +148,7 @@ TEST(Control, ACommunicatorThatAppearsLaterIsFoundByItsName) {
   const TestSession session(dir);
   CollectorOptions options;
   options.dirs = {dir.path()};
-  options.on_attach = {.communicators = {{"tp"}}};
+  options.on_attach = [] { return ControlChange{.communicators = {{"tp"}}}; };
   Reader reader(options);
   record(session, operation(PSCOPE_KIND_SEND));
   const std::uint16_t comm = session.comm(77);  // "tp"

@@ -41,6 +41,8 @@ std::string local_file(const Sources& sources);
 using Value = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>>;
 
 inline constexpr std::string_view kBuiltIn = "built-in";
+inline constexpr std::string_view kAtRunTime =
+    "run time";  // the origin of what was changed since the start
 
 struct Assignment;  // assignment.hpp
 

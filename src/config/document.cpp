@@ -80,14 +80,16 @@ not set.
 - **Duration**: `"100 ms"`, `"1s"`, `"1.5 h"`, `"10 min"`, `"7 d"` (ns, us, ms, s, min, h, d). A plain number is in the key's unit.
 - **Size**: `"64 MiB"`, `"64M"`, `"2G"`, in binary steps. A plain number is in bytes.
 - **Percentage**: always text with its sign, `"1 %"` or `"0.1%"`. A plain number is refused: nobody could tell a share from a percentage.
-- **List**: `["all_reduce", "broadcast"]`; in the environment and with `--set` also `all_reduce,broadcast`. A later layer replaces it.
+- **List**: `["all_reduce", "broadcast"]`; in the environment and with `--set` also `all_reduce,broadcast`; a comma
+  in double quotes, which stay, parts nothing there, nor does one in the parentheses of a rule. A later layer replaces it.
 - **Boolean**: `true`, `false`; in the environment and with `--set` also 1, 0, yes, no, on, off.
 
 ## At run time
 
 `config set --live` and `level` write into the segments of running processes, which notice at their next operation. Each
 change is one line in `changes.jsonl` in the runtime directory (time, who, session, key, old, new; at 1 MiB it becomes
-`changes.jsonl.old`), and an event in every monitor that watches. With `run`, level and filter hold for processes that appear later, too: a process may record up to 20 ms before the filter reaches
+`changes.jsonl.old`), and an event in every monitor that watches. With `run` and the dashboard, filter and budget hold for processes that appear
+later, too, and so does the level that `run` was given or that was set in the dashboard: a process may record up to 20 ms before the filter reaches
 it. A communicator that a filter names is looked up in each process; while a process does not know it, nothing there passes. Operations
 without a communicator do not pass a filter of communicators, and pass one of devices. A program that names its level when it opens
 keeps it.

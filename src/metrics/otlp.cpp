@@ -1,6 +1,7 @@
 #include "metrics/otlp.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -8,12 +9,12 @@
 #include <mutex>
 #include <thread>
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <zlib.h>
 
 #include "config/document.hpp"
+#include "net/transfer.hpp"
 
 namespace peerscope {
 namespace {
@@ -22,12 +23,6 @@ using std::chrono::nanoseconds;
 
 constexpr std::size_t kLongestAnswer = 64 * 1024;
 constexpr std::int64_t kLongestWaitNs = 3600'000'000'000;  // whatever a receiver asks for
-constexpr std::int64_t kSecondNs = 1'000'000'000;
-
-struct CurlDeleter {
-  void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
 
 // "" if it cannot be compressed.
 std::string gzip(const std::string& text) {
@@ -47,15 +42,8 @@ std::string gzip(const std::string& text) {
   return out;
 }
 
-std::size_t keep_answer(char* data, std::size_t size, std::size_t count, void* into) {
-  auto& answer = *static_cast<std::string*>(into);
-  const std::size_t room = kLongestAnswer - std::min(kLongestAnswer, answer.size());
-  answer.append(data, std::min(room, size * count));
-  return size * count;
-}
-
 // OTLP's list of answers after which one tries again.
-bool is_passing(long status) {
+bool is_passing(int status) {
   return status == 429 || status == 502 || status == 503 || status == 504;
 }
 
@@ -98,36 +86,25 @@ Status check(const OtlpOptions& options) {
   return Done{};
 }
 
-struct Answer {
-  long status = 0;  // 0: none
-  std::int64_t retry_after_ns = -1;
-  std::string body, error;
-};
-
 }  // namespace
 
 struct OtlpPusher::State {
   OtlpOptions options;
   Source source;
   std::string endpoint;
-  std::unique_ptr<CURL, CurlDeleter> curl;
   SeriesChoice choice;
   std::int64_t start_real_ns = 0;  // 0: nothing was sent yet
 
-  mutable std::mutex mutex;
+  std::atomic<bool> stopping = false;
+  mutable std::mutex mutex;  // `stopping` turns under it, so that no wait misses that
   std::condition_variable changed;
-  bool stop = false;
   PushFigures figures;
   std::thread thread;  // the last: it uses all the others
 
   void run();
   std::int64_t push(std::int64_t retry_ns);
-  Answer post(const std::string& body);
-  std::int64_t note(const Answer& answer, std::int64_t retry_ns);
-  bool stopping() const {
-    const std::lock_guard lock(mutex);
-    return stop;
-  }
+  PostReply post(const std::string& body) const;
+  std::int64_t note(const PostReply& answer, std::int64_t retry_ns);
 };
 
 namespace {
@@ -144,45 +121,26 @@ std::int64_t start_of(const Snapshot& snapshot) {
   return std::min(now_ns, snapshot.aggregates->totals.first_ns + snapshot.real_offset_ns);
 }
 
-void add_header(std::unique_ptr<curl_slist, CurlDeleter>& list, const std::string& line) {
-  curl_slist* longer = curl_slist_append(list.get(), line.c_str());
-  if (longer == nullptr) return;
-  list.release();  // the list's head is part of the longer one
-  list.reset(longer);
-}
-
 }  // namespace
 
-Answer OtlpPusher::State::post(const std::string& body) {
-  Answer answer;
-  CURL* handle = curl.get();
+PostReply OtlpPusher::State::post(const std::string& body) const {
   const std::string packed = gzip(body);
-  std::unique_ptr<curl_slist, CurlDeleter> list;
-  add_header(list, "Content-Type: application/json");
-  add_header(list, "Expect:");  // no pause before the body
-  if (!packed.empty()) add_header(list, "Content-Encoding: gzip");
-  for (const auto& [name, value] : options.headers) add_header(list, name + ": " + value);
-  const std::string& sent = packed.empty() ? body : packed;
-  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, list.get());
-  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, sent.data());
-  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(sent.size()));
-  curl_easy_setopt(handle, CURLOPT_WRITEDATA, &answer.body);
-  const CURLcode code = curl_easy_perform(handle);
-  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, nullptr);
-  if (code != CURLE_OK) {
-    answer.error = fmt::format("{} could not be reached: {}", without_login(endpoint),
-                               curl_easy_strerror(code));
-    return answer;
-  }
-  curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer.status);
-  curl_off_t after_s = 0;
-  if (curl_easy_getinfo(handle, CURLINFO_RETRY_AFTER, &after_s) == CURLE_OK && after_s > 0)
-    answer.retry_after_ns = std::min<std::int64_t>(after_s, kLongestWaitNs / kSecondNs) * kSecondNs;
+  PostRequest request{.url = endpoint,
+                      .body = packed.empty() ? body : packed,
+                      .headers = {"Content-Type: application/json"},
+                      .timeout_ns = options.timeout_ns,
+                      .most_reply = kLongestAnswer};
+  if (!packed.empty()) request.headers.emplace_back("Content-Encoding: gzip");
+  for (const auto& [name, value] : options.headers) request.headers.push_back(name + ": " + value);
+  PostReply answer = ::peerscope::post(request, stopping);
+  if (answer.status == 0)
+    answer.error =
+        fmt::format("{} could not be reached: {}", without_login(endpoint), answer.error);
   return answer;
 }
 
 // How long to wait for the next; the wait before a retry is in `retry_ns`.
-std::int64_t OtlpPusher::State::note(const Answer& answer, std::int64_t retry_ns) {
+std::int64_t OtlpPusher::State::note(const PostReply& answer, std::int64_t retry_ns) {
   const std::lock_guard lock(mutex);
   if (answer.status >= 200 && answer.status < 300) {
     ++figures.sent;
@@ -194,7 +152,7 @@ std::int64_t OtlpPusher::State::note(const Answer& answer, std::int64_t retry_ns
   figures.last_error = answer.error.empty()
                            ? fmt::format("{} answered {}", without_login(endpoint), answer.status)
                            : answer.error;
-  if (answer.retry_after_ns > 0) return answer.retry_after_ns;
+  if (answer.retry_after_ns > 0) return std::min(answer.retry_after_ns, kLongestWaitNs);
   const bool passing = answer.status == 0 || is_passing(answer.status);
   // What a receiver will never take is not sent more often for that.
   return passing ? retry_ns : std::max(retry_ns, options.interval_ns);
@@ -216,13 +174,13 @@ std::int64_t OtlpPusher::State::push(std::int64_t retry_ns) {
 void OtlpPusher::State::run() {
   std::int64_t retry_ns = options.first_retry_ns;
   std::uint64_t failed = 0;
-  while (!stopping()) {
+  while (!stopping) {
     const std::int64_t wait_ns = push(retry_ns);
     std::unique_lock lock(mutex);
     const bool failed_now = figures.failed != failed;
     failed = figures.failed;
     retry_ns = failed_now ? std::min(2 * retry_ns, options.most_retry_ns) : options.first_retry_ns;
-    changed.wait_for(lock, nanoseconds(wait_ns), [this] { return stop; });
+    changed.wait_for(lock, nanoseconds(wait_ns), [this] { return stopping.load(); });
   }
 }
 
@@ -233,7 +191,7 @@ OtlpPusher::OtlpPusher(std::unique_ptr<State> state) : state_(std::move(state)) 
 OtlpPusher::~OtlpPusher() {
   {
     const std::lock_guard lock(state_->mutex);
-    state_->stop = true;
+    state_->stopping = true;
   }
   state_->changed.notify_all();
   state_->thread.join();
@@ -250,27 +208,6 @@ Result<std::unique_ptr<OtlpPusher>> OtlpPusher::open(const OtlpOptions& options,
   state->options = options;
   state->source = std::move(source);
   state->endpoint = base_of(options.url) + "/v1/metrics";
-  state->curl.reset(curl_easy_init());
-  CURL* handle = state->curl.get();
-  if (handle == nullptr)
-    return Error{ErrorCode::no_memory, "libcurl could not be started; metrics are not pushed"};
-  const auto set = [handle](CURLoption option, auto value) {
-    curl_easy_setopt(handle, option, value);
-  };
-  set(CURLOPT_URL, state->endpoint.c_str());
-  set(CURLOPT_PROTOCOLS_STR, "http,https");
-  set(CURLOPT_FOLLOWLOCATION, 0L);  // a header may hold a secret: it goes where it was meant to
-  if (is_loopback(options.url)) set(CURLOPT_PROXY, "");  // whatever the environment says
-  set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_TIMEOUT_MS, static_cast<long>(options.timeout_ns / 1'000'000));
-  set(CURLOPT_WRITEFUNCTION, &keep_answer);
-  set(CURLOPT_USERAGENT, "peerscope/" PSCOPE_VERSION);
-  set(CURLOPT_NOPROGRESS, 0L);
-  set(CURLOPT_XFERINFODATA, static_cast<void*>(state.get()));
-  set(
-      CURLOPT_XFERINFOFUNCTION, +[](void* me, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-        return static_cast<State*>(me)->stopping() ? 1 : 0;
-      });
   return std::unique_ptr<OtlpPusher>(new OtlpPusher(std::move(state)));
 }
 

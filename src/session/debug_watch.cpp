@@ -1,6 +1,8 @@
 #include "session/debug_watch.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -53,6 +55,15 @@ EventSeverity severity_of(Severity severity) {
   constexpr EventSeverity kSeverities[] = {EventSeverity::info, EventSeverity::warning,
                                            EventSeverity::critical};
   return kSeverities[static_cast<int>(severity)];
+}
+
+bool can_name(const Snapshot& snapshot, const DebugEvent& event) {
+  const bool names_process =
+      event.process == kNoProcess || event.process < snapshot.processes.size();
+  const auto is_its = [&](const CommView& comm) { return comm.id == event.comm; };
+  return names_process &&
+         (event.comm == 0 || !event.communicator.empty() ||
+          std::any_of(snapshot.communicators.begin(), snapshot.communicators.end(), is_its));
 }
 
 // One finding is the same as long as it is about the same.
@@ -197,18 +208,32 @@ void DebugWatch::look_at_findings(const Snapshot& snapshot) {
   }
 }
 
-void DebugWatch::look(const Snapshot& snapshot) {
-  look_at_processes(snapshot);
-  look_at_findings(snapshot);
-  std::stable_sort(pending_.begin(), pending_.end(),
+void DebugWatch::tell(std::deque<DebugEvent> events, const Snapshot& snapshot) {
+  std::stable_sort(events.begin(), events.end(),
                    [](const DebugEvent& a, const DebugEvent& b) { return a.at_ns < b.at_ns; });
-  for (DebugEvent& event : pending_) {
+  for (DebugEvent& event : events) {
     if (event.communicator.empty()) event.communicator = communicator_name(snapshot, event.comm);
     if (event.pid == 0 && event.process < snapshot.processes.size())
       event.pid = snapshot.processes[event.process].pid;
     log_.add(event);
   }
-  pending_.clear();
+}
+
+void DebugWatch::tell(const Snapshot& last) {
+  if (pending_.empty()) return;
+  const auto first_unknown =
+      std::stable_partition(pending_.begin(), pending_.end(),
+                            [&](const DebugEvent& event) { return can_name(last, event); });
+  std::deque<DebugEvent> known(std::make_move_iterator(pending_.begin()),
+                               std::make_move_iterator(first_unknown));
+  pending_.erase(pending_.begin(), first_unknown);
+  tell(std::move(known), last);
+}
+
+void DebugWatch::look(const Snapshot& snapshot) {
+  look_at_processes(snapshot);
+  look_at_findings(snapshot);
+  tell(std::exchange(pending_, {}), snapshot);
   log_.advance(snapshot.now_ns);
 }
 

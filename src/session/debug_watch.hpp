@@ -28,12 +28,14 @@ class DebugWatch {
   explicit DebugWatch(const DebugOptions& options = {})
       : log_(options.log), errors_(options.errors) {}
 
-  // A callback for each event at or above `least` that passes the rate limit: at the next look().
+  // A callback for each event at or above `least` that passes the rate limit: in tell() and look().
   void hook(EventSeverity least, EventLog::Hook call) { log_.hook(least, std::move(call)); }
 
   void on_ops(std::span<const Op> ops);
   void on_collective(const Collective& collective);
   void on_event(DebugEvent event);
+  // Tells the hooks at once what `last` can name: communicators and processes that were there then. The rest waits.
+  void tell(const Snapshot& last);
   // Names things, notes what came and went among processes and findings, and tells the hooks.
   void look(const Snapshot& snapshot);
   void finish() { log_.flush(); }
@@ -47,6 +49,7 @@ class DebugWatch {
  private:
   static constexpr std::size_t kMostPending = 65'536;
 
+  void tell(std::deque<DebugEvent> events, const Snapshot& snapshot);
   void look_at_processes(const Snapshot& snapshot);
   void look_at_findings(const Snapshot& snapshot);
   void failed(const Op& op);

@@ -24,6 +24,41 @@ namespace {
 using testing::Contains;
 using testing::HasSubstr;
 
+TEST(DebugWatch, TellsAtOnceWhatItCanNameAndKeepsTheRestForTheNextLook) {
+  Snapshot first;
+  first.communicators.push_back({.id = 9, .name = "tp"});
+  first.processes.emplace_back().pid = 41;
+  Snapshot second = first;
+  second.communicators.push_back({.id = 10, .name = "pp"});
+  second.processes.emplace_back().pid = 42;
+  std::vector<std::string> told;
+  DebugWatch watch;
+  watch.hook(EventSeverity::trace, [&](const DebugEvent& event) {
+    told.push_back(fmt::format("{} of {} in {}", event.kind, event.pid, event.communicator));
+  });
+  const auto happens = [&](const char* kind, std::int64_t at_ns, std::uint64_t comm,
+                           std::uint32_t process) {
+    DebugEvent event;
+    event.kind = kind;
+    event.at_ns = at_ns;
+    event.comm = comm;
+    event.process = process;
+    watch.on_event(std::move(event));
+  };
+  happens("c", 3, 9, 0);
+  happens("b", 2, 9, 1);
+  happens("d", 4, 10, 0);
+  happens("a", 1, 9, 0);
+  watch.tell(first);
+  EXPECT_THAT(told, testing::ElementsAre("a of 41 in tp", "c of 41 in tp"));
+  watch.tell(first);
+  EXPECT_EQ(told.size(), 2u);
+  watch.look(second);
+  std::erase_if(told, [](const std::string& text) { return text.starts_with("process_"); });
+  EXPECT_THAT(told, testing::ElementsAre("a of 41 in tp", "c of 41 in tp", "b of 42 in tp",
+                                         "d of 41 in pp"));
+}
+
 class DebugWatchTest : public testing::Test {
  protected:
   DebugWatchTest() : dir_(fmt::format("/dev/shm/peerscope-watch-{}", getpid())) {

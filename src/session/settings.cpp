@@ -141,10 +141,13 @@ ControlChange attach_control(const Config& config) {
     if (from) into = from;
   };
   for (const KeySpec& key : schema()) {
-    // The level is the program's environment: one that names a level itself keeps it.
-    if (!key.live || config.is_built_in(key.name) || key.name == std::string_view("monitor.level"))
+    // The level is the program's environment: one that names a level itself keeps it, unless it was changed since.
+    const bool is_level = key.name == std::string_view("monitor.level");
+    if (!key.live || config.is_built_in(key.name) ||
+        (is_level && config.origin(key.name) != kAtRunTime))
       continue;
     const ControlChange one = control_change(config, key.name);
+    take(all.level, one.level);
     take(all.detail_budget_ppm, one.detail_budget_ppm);
     take(all.kinds, one.kinds);
     take(all.min_bytes, one.min_bytes);

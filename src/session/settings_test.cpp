@@ -112,6 +112,8 @@ TEST(Settings, WhatIsConfiguredIsToldOnAttachAndNothingElse) {
   EXPECT_EQ(change.min_bytes, 8u);
   EXPECT_FALSE(change.max_bytes);
   EXPECT_EQ(change.communicators->size(), 1u);
+  const auto changed = Config().with({"monitor.level", "basic", std::string(kAtRunTime)});
+  EXPECT_EQ(attach_control(*changed).level, Level::basic) << "as those that ran at the time";
   const Config silent = configured("monitor.enabled = false");
   EXPECT_EQ(attach_control(silent).level, Level::off);
   EXPECT_EQ(recording_level(silent), Level::off);

@@ -208,7 +208,7 @@ TEST(Straggler, IsNamedWhereOnlyTheDeviceSaysWhatRanksWait) {
   std::int64_t now_ns = 1'000 * kMs;
   for (std::uint64_t sequence = 1; sequence <= 1500; ++sequence, now_ns += kMs) {
     std::array<Arrival, 2> host{}, device{};
-    for (const std::uint16_t rank : {0, 1}) {
+    for (std::uint16_t rank = 0; rank < 2; ++rank) {
       Op op;
       op.begin_ns = now_ns + rank * 500'000;
       op.comm = 7;

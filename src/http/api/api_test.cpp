@@ -245,6 +245,28 @@ TEST_F(Api_, TimelineHasALaneARankAndEveryOperationOrItsBin) {
   EXPECT_GE(bins["lanes"].size(), static_cast<std::size_t>(kRanks));
 }
 
+TEST(Served_, EventsDoNotWaitForTheNextSnapshot) {
+  const Ranks ranks;
+  ServedOptions options = ranks.options();
+  options.monitor.publish_every_ns = 3600'000'000'000;
+  const auto served = std::move(*Served::open(std::move(options)));
+  std::atomic<int> looks = 0, events = 0;
+  served->start([&](const Served&) { ++looks; },
+                [&](const Served& now, const std::vector<ServedEvent>& fresh) {
+                  EXPECT_FALSE(now.events(0, 10, nullptr).empty()) << "a resource knows them, too";
+                  events += static_cast<int>(fresh.size());
+                });
+  for (int i = 0; i < 1000 && looks == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  const int before = events;
+  ranks.event("here");
+  for (int i = 0; i < 1000 && events == before; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(events, before + 1);
+  EXPECT_EQ(looks, 1);
+  served->stop();
+}
+
 TEST_F(Api_, AFileAnswersAsTheSessionDid) {
   const json live = asked_.get("/api/v1/aggregates?by=operation,rank,status");
   asked_.served().stop();
@@ -257,6 +279,9 @@ TEST_F(Api_, AFileAnswersAsTheSessionDid) {
   for (int i = 0; i < 200 && file.served().analysed_share() < 1; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const Response changed = file.ask("PATCH", "/api/v1/config", R"({"monitor.level": "basic"})");
+  EXPECT_EQ(changed.status, 400);
+  EXPECT_THAT(changed.body, HasSubstr("this is a recording"));
   const json stored = file.get("/api/v1/aggregates?by=operation,rank,status");
   EXPECT_EQ(stored["rows"], live["rows"]);
   const Contract contract;

@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kTypes[] = {"boolean",  "integer", "real",    "text", "choice",
                                   "duration", "bytes",   "percent", "list"};
 
-json setting_json(const Config& config, const KeySpec& key) {
+json setting_json(const Config& config, const KeySpec& key, bool live) {
   json value = std::visit([](const auto& plain) { return json(plain); }, config.value(key.name));
   const std::string written = shown(config, key.name);
   if (written != config.written(key.name)) value = written;  // a secret stays one
@@ -28,14 +28,15 @@ json setting_json(const Config& config, const KeySpec& key) {
           {"choices", words_of(key.choices)},
           {"unit", key.unit},
           {"help", key.help},
-          {"live", can_change_live(key.name)},
+          {"live", live},
           {"default", key.fallback}};
 }
 
 Response all_settings(const Api& api) {
   const auto config = api.config->now();
   json items = json::array();
-  for (const KeySpec& key : schema()) items.push_back(setting_json(*config, key));
+  for (const KeySpec& key : schema())
+    items.push_back(setting_json(*config, key, api.config->can_change(key.name)));
   return answer({{"items", items}});
 }
 

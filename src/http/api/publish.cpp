@@ -35,8 +35,11 @@ void Publisher::say_if_changed(const char* topic, std::string text) {
   hub_.publish(topic, text, Retain::yes);
 }
 
-void Publisher::look(const Served& served, const std::vector<ServedEvent>& events) {
-  if (!events.empty()) hub_.publish("events", events_text(served, events));
+void Publisher::tell(const Served& served, const std::vector<ServedEvent>& events) {
+  hub_.publish("events", events_text(served, events));
+}
+
+void Publisher::look(const Served& served) {
   const auto snapshot = served.snapshot();
   say_if_changed("findings", written({{"items", findings_json(served)}}));
   if (!snapshot->in_flight.empty() || said_.contains("in_flight"))

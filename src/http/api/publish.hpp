@@ -13,12 +13,13 @@ namespace peerscope::http {
 
 class EventHub;
 
-// Used by the thread that follows the session: after each snapshot.
+// Used by the thread that follows the session.
 class Publisher {
  public:
   Publisher(const Api& api, EventHub& hub) : api_(api), hub_(hub) {}
 
-  void look(const Served& served, const std::vector<ServedEvent>& events);
+  void look(const Served& served);  // after each snapshot
+  void tell(const Served& served, const std::vector<ServedEvent>& events);
   void alerts_changed() { alerts_changed_ = true; }  // any thread
 
  private:

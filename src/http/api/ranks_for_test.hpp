@@ -63,6 +63,9 @@ class Ranks {
       pscope_op_end(session_, token, i % 10 == 5 ? PSCOPE_STATUS_NO_MEMORY : PSCOPE_STATUS_OK);
     }
   }
+  void event(const char* name) const {
+    pscope_event(session_, PSCOPE_SEVERITY_WARNING, pscope_name(session_, name), comms_[0], 1);
+  }
   pscope_token hang() const {
     const pscope_op stuck = op(0, PSCOPE_KIND_ALL_REDUCE, 4096);
     return pscope_op_begin(session_, &stuck);
@@ -109,12 +112,14 @@ class Ranks {
 class Asked {
  public:
   explicit Asked(ServedOptions options)
-      : config_(Config{}, {}), served_(std::move(*Served::open(std::move(options)))) {
+      : config_(Config{},
+                options.file ? std::vector<std::string>() : std::vector<std::string>{"api"}),
+        served_(std::move(*Served::open(std::move(options)))) {
     api_.served = served_.get();
     api_.config = &config_;
     api_.version = "1";
     handler_ = make_handler(api_);
-    served_->start({});
+    served_->start({}, {});
   }
   Response ask(const std::string& method, const std::string& target,
                const std::string& body = "") const {

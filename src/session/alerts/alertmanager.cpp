@@ -6,7 +6,7 @@
 
 #include "record/ticks.hpp"
 #include "session/alerts/receivers.hpp"
-#include "session/alerts/transfer.hpp"
+#include "net/transfer.hpp"
 #include "session/json.hpp"
 
 namespace peerscope {

@@ -10,7 +10,7 @@
 #include "record/ticks.hpp"
 #include "session/alerts/json.hpp"
 #include "session/alerts/receivers.hpp"
-#include "session/alerts/transfer.hpp"
+#include "net/transfer.hpp"
 
 namespace peerscope {
 

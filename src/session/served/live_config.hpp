@@ -23,6 +23,7 @@ class LiveConfig {
   LiveConfig(Config config, std::vector<std::string> sessions);
 
   [[nodiscard]] std::shared_ptr<const Config> now() const;
+  [[nodiscard]] bool can_change(std::string_view key) const;
   // All of them or none. Those that running programs notice are told to them. The error names what is wrong, or
   // what cannot change while things run.
   Status change(const std::vector<std::pair<std::string, std::string>>& settings);
@@ -35,8 +36,5 @@ class LiveConfig {
   std::vector<std::string> sessions_;
   OnChange on_change_;
 };
-
-// Whether a key can change while this program and those it watches run.
-bool can_change_live(std::string_view key);
 
 }  // namespace peerscope

@@ -13,6 +13,8 @@ namespace peerscope {
 namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kEventsNs =
+    20'000'000;  // between two lots of events: a storm of them is told in lots
 
 std::int64_t monotonic_ns() { return static_cast<std::int64_t>(clock_ns(CLOCK_MONOTONIC)); }
 
@@ -84,8 +86,9 @@ Result<std::unique_ptr<Served>> Served::open(ServedOptions options) {
 
 Served::~Served() { stop(); }
 
-void Served::start(OnLook on_look) {
+void Served::start(OnLook on_look, OnEvents on_events) {
   on_look_ = std::move(on_look);
+  on_events_ = std::move(on_events);
   thread_ = std::thread([this] { run(); });
 }
 
@@ -107,6 +110,11 @@ void Served::run_live() {
   while (!stopping_.load(std::memory_order_acquire)) {
     if (!finished) monitor_->poll();
     const std::int64_t now_ns = monotonic_ns();
+    if (now_ns >= next_events_ns_) {
+      next_events_ns_ = now_ns + kEventsNs;
+      watch_->tell(*snapshot());
+      tell_events();
+    }
     if (!finished && now_ns >= next_ns) {
       const bool live =
           monitor_->collector().process_count() == 0 || monitor_->collector().any_live();
@@ -148,15 +156,21 @@ void Served::take(std::shared_ptr<const Snapshot> snapshot) {
     start_ns_.store(start_of(*snapshot), std::memory_order_release);
   note_errors(*snapshot);
   add_point(*snapshot);
+  snapshot_.store(std::move(snapshot));
+  tell_events();
+  if (on_look_) on_look_(*this);
+}
+
+void Served::tell_events() {
   std::vector<ServedEvent> fresh;
   fresh.swap(fresh_);
+  if (fresh.empty()) return;
   {
     const std::lock_guard lock(mutex_);
     events_.insert(events_.end(), fresh.begin(), fresh.end());
     while (events_.size() > kMostEvents) events_.pop_front();
   }
-  snapshot_.store(std::move(snapshot));
-  if (on_look_) on_look_(*this, fresh);
+  if (on_events_) on_events_(*this, fresh);
 }
 
 // A table of a thousand errors is not made ten times a second.

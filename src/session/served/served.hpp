@@ -38,16 +38,18 @@ struct ServedEvent {
 
 class Served {
  public:
-  // Called by its thread after each new snapshot, and with the events since the call before. May ask everything below.
-  using OnLook = std::function<void(const Served&, const std::vector<ServedEvent>&)>;
+  // Called by its thread: after each new snapshot; with events as soon as they are read, before the snapshot that counts
+  // what they tell of. Both may ask everything below.
+  using OnLook = std::function<void(const Served&)>;
+  using OnEvents = std::function<void(const Served&, const std::vector<ServedEvent>&)>;
 
   static Result<std::unique_ptr<Served>> open(ServedOptions options);
   ~Served();
   Served(const Served&) = delete;
   Served& operator=(const Served&) = delete;
 
-  void start(OnLook on_look);  // once
-  void stop();                 // reads the rest of a session; the last snapshot stays
+  void start(OnLook on_look, OnEvents on_events);  // once
+  void stop();  // reads the rest of a session; the last snapshot stays
 
   [[nodiscard]] const std::string& id() const { return options_.id; }
   [[nodiscard]] bool is_file() const { return options_.file; }
@@ -72,6 +74,7 @@ class Served {
   void run_live();
   void run_file();
   void take(std::shared_ptr<const Snapshot> snapshot);
+  void tell_events();
   void note_errors(const Snapshot& snapshot);
   void add_point(const Snapshot& snapshot);
 
@@ -79,6 +82,7 @@ class Served {
 
   ServedOptions options_;
   OnLook on_look_;
+  OnEvents on_events_;
   std::shared_ptr<DebugWatch> watch_;
   std::unique_ptr<Monitor> monitor_;  // null: a file
   std::unique_ptr<Store> store_;
@@ -88,7 +92,7 @@ class Served {
   std::atomic<double> analysed_{1};
   std::vector<ServedEvent> fresh_;  // its thread's
   std::uint64_t next_event_ = 1, failed_ = UINT64_MAX;
-  std::int64_t next_point_ns_ = 0, next_errors_ns_ = 0;
+  std::int64_t next_point_ns_ = 0, next_errors_ns_ = 0, next_events_ns_ = 0;
 
   mutable std::mutex mutex_;  // of what follows: held for copies only
   std::deque<ServedEvent> events_;

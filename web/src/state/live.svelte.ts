@@ -9,7 +9,7 @@ export const kTopics = [
   "overview", "findings", "alerts", "events", "in_flight", "session", "ranks", "pairs", "devices", "operation_stats",
 ];
 const kApplyMs = 250;
-const kEventsMs = 100; // between two lots of events: one that comes after a calm is shown at once
+const kEventsMs = 50; // between two lots of events: one that comes after a calm is shown at once
 const kKeptEvents = 500;
 const kKeptPoints = 60;
 const kKeptMarks = 100; // on the performance timeline, which keeps what nobody clears

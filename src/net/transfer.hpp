@@ -1,7 +1,8 @@
-// What receivers send over the network. The only other user of libcurl is metrics/otlp.cpp.
+// What peerscope sends over the network: posts and mail. Only this knows libcurl.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -12,13 +13,14 @@ struct PostRequest {
   std::string url, body;
   std::vector<std::string> headers;  // "Name: value"
   std::int64_t timeout_ns = 0;
+  std::size_t most_reply = 500;  // bytes of the answer that are kept
 };
 
 struct PostReply {
   int status = 0;     // of HTTP; 0: there was no answer
   std::string error;  // why not
-  std::string body;   // the first 500 bytes
-  std::int64_t retry_after_ns = 0;
+  std::string body;
+  std::int64_t retry_after_ns = 0;  // 0: not said; a day at most
 };
 
 struct MailRequest {

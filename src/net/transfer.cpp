@@ -1,4 +1,4 @@
-#include "session/alerts/transfer.hpp"
+#include "net/transfer.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -12,9 +12,7 @@
 namespace peerscope {
 namespace {
 
-constexpr std::size_t kMostReply =
-    500;  // that is kept; the rest is read and forgotten, up to a megabyte
-constexpr std::size_t kMostRead = 1 << 20;
+constexpr std::size_t kMostRead = 1 << 20;  // what is not kept is read and forgotten
 
 struct Transfer {  // curl_global_init by the first handle: thread-safe since 7.84
   Transfer() : handle(curl_easy_init()) {}
@@ -34,7 +32,7 @@ struct Transfer {  // curl_global_init by the first handle: thread-safe since 7.
   curl_slist* list = nullptr;
   const std::atomic<bool>* stopping = nullptr;
   std::string received;
-  std::size_t seen = 0;
+  std::size_t seen = 0, most_kept = 0;
   std::string_view to_send;
   char problem[CURL_ERROR_SIZE] = {};
 };
@@ -42,7 +40,7 @@ struct Transfer {  // curl_global_init by the first handle: thread-safe since 7.
 std::size_t on_received(char* data, std::size_t, std::size_t size, void* context) {
   Transfer& transfer = *static_cast<Transfer*>(context);
   transfer.seen += size;
-  transfer.received.append(data, std::min(size, kMostReply - transfer.received.size()));
+  transfer.received.append(data, std::min(size, transfer.most_kept - transfer.received.size()));
   return transfer.seen <= kMostRead ? size : 0;  // 0 ends it
 }
 
@@ -63,6 +61,7 @@ void prepare(Transfer& transfer, const std::string& url, std::int64_t timeout_ns
   transfer.stopping = &stopping;
   transfer.set(CURLOPT_URL, url.c_str());
   if (is_loopback(url)) transfer.set(CURLOPT_PROXY, "");  // whatever the environment says
+  transfer.set(CURLOPT_FOLLOWLOCATION, 0L);               // a header may hold a secret
   transfer.set(CURLOPT_NOSIGNAL, 1L);                     // there are other threads
   transfer.set(CURLOPT_TIMEOUT_MS,
                static_cast<long>(std::max<std::int64_t>(timeout_ns / 1'000'000, 1)));
@@ -86,7 +85,9 @@ PostReply post(const PostRequest& request, const std::atomic<bool>& stopping) {
   Transfer transfer;
   if (transfer.handle == nullptr) return {0, "libcurl cannot be used", "", 0};
   prepare(transfer, request.url, request.timeout_ns, stopping);
+  transfer.most_kept = request.most_reply;
   transfer.set(CURLOPT_PROTOCOLS_STR, "http,https");
+  transfer.set(CURLOPT_USERAGENT, "peerscope/" PSCOPE_VERSION);
   transfer.set(CURLOPT_POST, 1L);
   transfer.set(CURLOPT_POSTFIELDS, request.body.data());
   transfer.set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
