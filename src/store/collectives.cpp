@@ -45,7 +45,9 @@ class Page {
   void load(std::size_t chunk);
   void load_neighbours(std::span<const Found> found);
   [[nodiscard]] std::optional<PageKey> key_of(const Join::Group& group) const;
-  // Those that pass, come after the cursor and before `end`; the first most_ + 1 of them.
+  // Whether more than a page pass, come after the cursor and before `end`.
+  [[nodiscard]] bool is_full(const PageKey& end) const;
+  // Those; the first most_ + 1 of them.
   std::vector<Found> find(const std::optional<PageKey>& end) const;
 
   const StoreView& view_;
@@ -54,6 +56,7 @@ class Page {
   std::size_t most_;
   std::set<std::size_t> loaded_;
   std::uint64_t operations_ = 0;  // in these
+  std::vector<OpsChunk> chunks_;  // what the join refers to
   Join join_{OpFilter{}};
 };
 
@@ -62,7 +65,10 @@ void Page::load(std::size_t number) {
   operations_ += view_.trace->chunks()[number].operations;
   auto chunk = view_.trace->chunk(number);
   if (!chunk) return;
-  if (const auto columns = ChunkColumns::with_sequence(*chunk)) join_.add(*columns);
+  const auto columns = ChunkColumns::with_sequence(*chunk);
+  if (!columns) return;
+  join_.add(*columns);
+  chunks_.push_back(std::move(*chunk));
 }
 
 bool is_near(const ChunkInfo& chunk, const CollectiveItem& item) {
@@ -97,18 +103,28 @@ std::optional<PageKey> Page::key_of(const Join::Group& group) const {
   return cursor_.is_over(key) ? std::nullopt : std::optional(key);
 }
 
+bool Page::is_full(const PageKey& end) const {
+  std::size_t count = 0;
+  for (const Join::Group& group : join_.groups()) {
+    const auto key = key_of(group);
+    if (key && *key < end && ++count > most_) return true;
+  }
+  return false;
+}
+
 std::vector<Found> Page::find(const std::optional<PageKey>& end) const {
   std::vector<std::pair<PageKey, std::size_t>> order;
   for (std::size_t i = 0; i < join_.groups().size(); ++i) {
     const auto key = key_of(join_.groups()[i]);
     if (key && (!end || *key < *end)) order.emplace_back(*key, i);
   }
-  std::sort(order.begin(), order.end());
+  const std::size_t wanted = std::min(order.size(), most_ + 1);
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(wanted),
+                    order.end());
+  order.resize(wanted);
   std::vector<Found> found;
-  for (const auto& [key, group] : order) {
-    if (found.size() > most_) break;
+  for (const auto& [key, group] : order)
     found.push_back({key, collective_of(join_.ops_of(join_.groups()[group]))});
-  }
   return found;
 }
 
@@ -130,9 +146,7 @@ Result<CollectivePage> Page::make() {
     // A chunk further on may hold an earlier rank of what begins there: only what lies before it is certain.
     if (!loaded_.empty() && end->begin_ns > cursor_.key.begin_ns) {
       end = PageKey{end->begin_ns, 0, 0};
-      if (operations_ >= kMostOperations || loaded_.size() >= kMostChunks ||
-          find(end).size() > most_)
-        break;
+      if (operations_ >= kMostOperations || loaded_.size() >= kMostChunks || is_full(*end)) break;
     }
     load(walk.next());
   }

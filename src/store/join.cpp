@@ -4,73 +4,87 @@
 
 namespace peerscope {
 
+Join::Part Join::part_of(const Shape& shape) {
+  const Op op = shape.op();
+  Part part;
+  part.joined = joins(op);
+  if (!part.joined) return part;
+  const int kind = op.backend == Backend::nccl ? static_cast<int>(op.kind) : -1;
+  const auto next = static_cast<std::uint32_t>(numbers_.size());
+  part.comm = op.comm;
+  part.number = numbers_.emplace(std::pair(op.comm, kind), next).first->second;
+  part.rank = op.rank;
+  part.ranks = op.ranks;
+  part.wanted = wanted_.passes(shape);
+  part.device_only = op.device_only;
+  return part;
+}
+
 void Join::add(const ChunkColumns& columns) {
-  std::vector<std::uint8_t> joined, wanted;
-  for (const Shape& shape : columns.shapes) {
-    joined.push_back(joins(shape.op()) ? 1 : 0);
-    wanted.push_back(wanted_.passes(shape) ? 1 : 0);
-  }
-  const std::size_t room = ops_.size() + columns.size();
-  first_group_.reserve(room);
-  groups_.reserve(room);
-  ops_.reserve(room);
-  before_.reserve(room);
+  std::vector<Part> parts;
+  for (const Shape& shape : columns.shapes) parts.push_back(part_of(shape));
+  const auto chunk = static_cast<std::uint32_t>(chunks_.size());
+  chunks_.push_back(columns);
+  rows_.reserve(rows_.size() + columns.size());
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    const std::uint32_t shape = columns.shape[i];
-    const std::uint64_t bytes = columns.bytes[i];
-    if (joined[shape] != 0)
-      add(columns.op(i),
-          wanted[shape] != 0 && bytes >= wanted_.min_bytes && bytes <= wanted_.max_bytes);
+    const Part& part = parts[columns.shape[i]];
+    if (!part.joined) continue;
+    Group& group = group_of(part, columns.sequence[i]);
+    if (!part.device_only) {
+      const std::uint64_t bytes = columns.bytes[i];
+      group.wanted =
+          group.wanted || (part.wanted && bytes >= wanted_.min_bytes && bytes <= wanted_.max_bytes);
+      group.first_ns = std::min(group.first_ns, columns.begin[i]);
+      ++group.seen;
+    }
+    const auto row = static_cast<std::uint32_t>(rows_.size());
+    rows_.push_back(
+        {chunk, static_cast<std::uint32_t>(i), group.last_row, part.rank, part.device_only});
+    group.last_row = row;
   }
 }
 
-bool Join::has(const Group& group, const Op& op) const {
-  for (std::uint32_t at = group.last_op; at != kNone; at = before_[at]) {
-    if (ops_[at].rank == op.rank && ops_[at].device_only == op.device_only) return true;
+bool Join::has(const Group& group, const Part& part) const {
+  for (std::uint32_t at = group.last_row; at != kNone; at = rows_[at].before) {
+    if (rows_[at].rank == part.rank && rows_[at].device_only == part.device_only) return true;
   }
   return false;
 }
 
-void Join::add(const Op& op, bool wanted) {
-  // NCCL counts each kind of collective by itself.
-  const Key key{op.comm, op.sequence,
-                op.backend == Backend::nccl ? static_cast<std::uint64_t>(op.kind) + 1 : 0};
+Join::Group& Join::group_of(const Part& part, std::uint64_t sequence) {
+  const FlatKey key{sequence, part.number};
   const auto next = static_cast<std::uint32_t>(groups_.size());
-  std::uint32_t at = first_group_.emplace(key, next).first->second;
+  std::uint32_t at = first_group_.find(key);
+  if (at == FlatIndex::kAbsent) {
+    first_group_.insert(key, next);
+    at = next;
+  }
   // A sequence that never rises is none: what finds no place among the first stands alone, or a page would take hours.
   constexpr int kMostSteps = 64;
   for (int steps = 0;
-       at != next && ((!op.device_only && groups_[at].complete()) || has(groups_[at], op));
+       at != next && ((!part.device_only && groups_[at].complete()) || has(groups_[at], part));
        ++steps) {
     if (groups_[at].next_group == kNone && steps < kMostSteps) groups_[at].next_group = next;
     at = steps < kMostSteps ? groups_[at].next_group : next;
   }
   if (at == next) {
     Group group;
-    group.comm = op.comm;
-    group.sequence = op.sequence;
-    group.ranks = op.ranks;
+    group.comm = part.comm;
+    group.sequence = sequence;
+    group.ranks = part.ranks;
     groups_.push_back(group);
   }
-  Group& group = groups_[at];
-  group.wanted = group.wanted || (wanted && !op.device_only);
-  if (!op.device_only) {
-    group.first_ns = std::min(group.first_ns, op.begin_ns);
-    ++group.seen;
-  }
-  before_.push_back(group.last_op);
-  group.last_op = static_cast<std::uint32_t>(ops_.size());
-  ops_.push_back(op);
+  return groups_[at];
 }
 
 std::vector<Op> Join::ops_of(const Group& group) const {
   std::vector<Op> ops;
-  for (std::uint32_t at = group.last_op; at != kNone; at = before_[at]) {
-    if (!ops_[at].device_only) ops.push_back(ops_[at]);
+  for (std::uint32_t at = group.last_row; at != kNone; at = rows_[at].before) {
+    if (!rows_[at].device_only) ops.push_back(op_of(rows_[at]));
   }
-  for (std::uint32_t at = group.last_op; at != kNone; at = before_[at]) {
-    const Op& times = ops_[at];
-    if (!times.device_only) continue;
+  for (std::uint32_t at = group.last_row; at != kNone; at = rows_[at].before) {
+    if (!rows_[at].device_only) continue;
+    const Op times = op_of(rows_[at]);
     for (Op& op : ops) {
       if (op.rank != times.rank || op.device_duration_ns >= 0) continue;
       op.device_begin_ns = times.device_begin_ns;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <unordered_map>
+#include <map>
+#include <utility>
 #include <vector>
 
+#include "analyze/flat_index.hpp"
 #include "store/chunk_columns.hpp"
 #include "store/store.hpp"
 
@@ -21,7 +23,7 @@ class Join {
     std::int64_t first_ns = INT64_MAX;
     std::uint64_t comm = 0, sequence = 0;
     std::uint16_t ranks = 0, seen = 0;
-    std::uint32_t last_op = kNone;     // chain through before_
+    std::uint32_t last_row = kNone;    // chain through Row::before
     std::uint32_t next_group = kNone;  // of the same key: a communicator may count from 0 again
     bool wanted = false;               // one of its records passes the filter
     [[nodiscard]] bool complete() const { return seen >= ranks; }
@@ -33,7 +35,7 @@ class Join {
     wanted_.to_ns = INT64_MAX;
   }
 
-  // All collective records of a chunk, with sequence numbers.
+  // All collective records of a chunk, with sequence numbers. What the columns lie in outlives this.
   void add(const ChunkColumns& columns);
   [[nodiscard]] const std::vector<Group>& groups() const { return groups_; }
   // The ranks' records, device times filled in; by arrival.
@@ -41,25 +43,32 @@ class Join {
 
  private:
   static constexpr std::uint32_t kNone = UINT32_MAX;
-  struct Key {
-    std::uint64_t comm, sequence, counted;
-    bool operator==(const Key&) const = default;
+  // Where a record lies: a page is made of a few out of a hundred thousand.
+  struct Row {
+    std::uint32_t chunk, at;
+    std::uint32_t before;  // in its group
+    std::uint16_t rank;
+    bool device_only;
   };
-  struct KeyHash {
-    std::size_t operator()(const Key& key) const {
-      const std::uint64_t mixed =
-          (key.comm ^ key.counted << 56 ^ key.sequence * 0xC2B2AE3D27D4EB4Fu) * 0x9E3779B97F4A7C15u;
-      return static_cast<std::size_t>(mixed ^ mixed >> 32);
-    }
+  // What of a shape the join asks for.
+  struct Part {
+    std::uint64_t comm = 0;
+    std::uint32_t number = 0;  // of what counts by itself
+    std::uint16_t rank = 0, ranks = 0;
+    bool joined = false, wanted = false, device_only = false;
   };
-  void add(const Op& op, bool wanted);
-  [[nodiscard]] bool has(const Group& group, const Op& op) const;
+  [[nodiscard]] Part part_of(const Shape& shape);
+  Group& group_of(const Part& part, std::uint64_t sequence);
+  [[nodiscard]] bool has(const Group& group, const Part& part) const;
+  [[nodiscard]] Op op_of(const Row& row) const { return chunks_[row.chunk].op(row.at); }
 
   OpFilter wanted_;
-  std::vector<Op> ops_;
-  std::vector<std::uint32_t> before_;  // of each op: the one before it in its group
+  std::vector<ChunkColumns> chunks_;
+  std::vector<Row> rows_;
   std::vector<Group> groups_;
-  std::unordered_map<Key, std::uint32_t, KeyHash> first_group_;
+  // NCCL counts each kind of collective by itself.
+  std::map<std::pair<std::uint64_t, int>, std::uint32_t> numbers_;  // communicator, kind or -1
+  FlatIndex first_group_;                                           // (sequence, number)
 };
 
 // What the ranks' records say of it. `ops` must not be empty.
