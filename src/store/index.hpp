@@ -29,7 +29,7 @@ struct IndexPart {
 
 class Index {
  public:
-  static constexpr std::size_t kSlotBytes = 48U << 20, kDensityBytes = 24U << 20;
+  static constexpr std::size_t kSlotBytes = 24U << 20, kDensityBytes = 8U << 20;
 
   Index();
   ~Index();

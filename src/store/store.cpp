@@ -12,7 +12,7 @@
 namespace peerscope {
 namespace {
 
-constexpr std::size_t kCacheBytes = 48U << 20;
+constexpr std::size_t kCacheBytes = 24U << 20;
 constexpr std::size_t kReaderBytesOfChunk = 128;
 constexpr auto kPublishEvery = std::chrono::milliseconds(100);
 

@@ -6,7 +6,7 @@
 // histogram. A narrow range is answered from the operations themselves, exactly. `from_ns` and `to_ns` of an
 // answer say what it really covers.
 //
-// Memory, whatever the trace: 48 MB of slots, twice 24 MB of lanes, 48 MB of decoded chunks at most. Where there would be
+// Memory, whatever the trace: 24 MB of slots, twice 8 MB of lanes, 24 MB of decoded chunks at most. Where there would be
 // more, slots and bins are made longer.
 //
 // All times are CLOCK_MONOTONIC of the traced host, as in Op. Any thread may ask, several at a time.
