@@ -182,22 +182,22 @@ void DebugWatch::look_at_processes(const Snapshot& snapshot) {
 
 // process_died is an event already.
 void DebugWatch::look_at_findings(const Snapshot& snapshot) {
-  std::set<std::string> now;
   for (const Finding& finding : snapshot.findings) {
     if (finding.kind == "process_died") continue;
-    const std::string key = key_of(finding);
-    now.insert(key);
-    if (findings_.contains(key)) continue;
-    DebugEvent event = event_of(finding, snapshot);
-    findings_.emplace(key, event);
-    on_event(std::move(event));
+    const auto [at, is_new] = findings_.try_emplace(key_of(finding));
+    at->second.last_ns = snapshot.now_ns;
+    if (!is_new) continue;
+    at->second.event = event_of(finding, snapshot);
+    on_event(at->second.event);
   }
   for (auto at = findings_.begin(); at != findings_.end();) {
-    if (now.contains(at->first)) {
+    // What is near its threshold comes and goes: that is one finding, not twenty.
+    constexpr std::int64_t kGoneNs = 3'000'000'000;
+    if (snapshot.now_ns - at->second.last_ns < kGoneNs) {
       ++at;
       continue;
     }
-    DebugEvent over = at->second;
+    DebugEvent over = at->second.event;
     over.at_ns = snapshot.now_ns;
     over.severity = EventSeverity::info;
     over.text = "No longer: " + over.text;

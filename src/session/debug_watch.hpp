@@ -63,7 +63,11 @@ class DebugWatch {
   // One process may have several segments, and pids of several hosts are equal.
   using ProcessKey = std::tuple<std::string, std::uint32_t, std::int64_t>;
   std::map<ProcessKey, ProcessState> processes_;
-  std::map<std::string, DebugEvent> findings_;  // that hold now
+  struct Held {
+    DebugEvent event;
+    std::int64_t last_ns = 0;  // of the last snapshot that had it
+  };
+  std::map<std::string, Held> findings_;  // that hold now, or did a moment ago
 };
 
 // The log in the order of time.

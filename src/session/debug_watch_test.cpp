@@ -59,6 +59,31 @@ TEST(DebugWatch, TellsAtOnceWhatItCanNameAndKeepsTheRestForTheNextLook) {
                                          "d of 41 in pp"));
 }
 
+TEST(DebugWatch, AFindingThatComesAndGoesIsOne) {
+  std::vector<std::string> told;
+  DebugWatch watch;
+  watch.hook(EventSeverity::trace, [&](const DebugEvent& event) {
+    told.push_back(fmt::format("{}: {}", event.at_ns / 1'000'000'000, event.text));
+  });
+  Snapshot with, without;
+  with.findings.emplace_back().kind = "step_change";
+  with.findings.back().sentence = "slow";
+  with.findings.back().since_ns = -1;
+  const auto look = [&](Snapshot& snapshot, std::int64_t second) {
+    snapshot.now_ns = second * 1'000'000'000;
+    watch.look(snapshot);
+  };
+  for (const std::int64_t second : {1, 3, 5}) {
+    look(with, second);
+    look(without, second + 1);
+  }
+  EXPECT_THAT(told, testing::ElementsAre("1: slow"));
+  look(without, 8);
+  EXPECT_THAT(told, testing::ElementsAre("1: slow", "8: No longer: slow"));
+  look(with, 9);
+  EXPECT_EQ(told.size(), 3u);
+}
+
 class DebugWatchTest : public testing::Test {
  protected:
   DebugWatchTest() : dir_(fmt::format("/dev/shm/peerscope-watch-{}", getpid())) {

@@ -16,11 +16,48 @@ export function short_names(names: string[]): Map<string, string> {
   return new Map(names.map((n, i) => [n, words[i]!.filter((w) => !common.has(w)).join(" ") || n]));
 }
 
+// What to look at by itself: a suite has more curves than a chart can show.
+const kMostCurves = 8;
+export function operations_of(file: BenchFile): string[] {
+  return [...new Set(file.rows.map((row) => row.operation))];
+}
+export function operation_shown(file: BenchFile, asked: string | undefined): string | null {
+  const all = operations_of(file);
+  if (asked !== undefined && (asked === "all" || all.includes(asked))) return asked === "all" ? null : asked;
+  return new Set(file.rows.map(curve_name)).size > kMostCurves ? all[0]! : null;
+}
+export function only_operation(file: BenchFile, operation: string | null): BenchFile {
+  return operation === null ? file : { ...file, rows: file.rows.filter((row) => row.operation === operation) };
+}
+
+// "cuda p2p, cuda all_reduce and 19 more: there is no CUDA driver here": what was left out for one reason, together.
+export function left_out(skipped: string[]): string[] {
+  const by_reason = new Map<string, string[]>();
+  for (const text of skipped) {
+    const at = text.indexOf(": ");
+    const reason = at < 0 ? "" : text.slice(at + 2);
+    by_reason.set(reason, [...(by_reason.get(reason) ?? []), at < 0 ? text : text.slice(0, at)]);
+  }
+  return [...by_reason].map(([reason, steps]) => {
+    const more = steps.length > 4 ? ` and ${steps.length - 3} more` : "";
+    return `${(more ? steps.slice(0, 3) : steps).join(", ")}${more}${reason ? `: ${reason}` : ""}`;
+  });
+}
+
 type Result = { name: string; file: BenchFile };
+
+// Points that stand alone are left to the table, where others make lines.
+function drawn(file: BenchFile): BenchFile {
+  const sizes = new Map<string, Set<number>>();
+  for (const row of file.rows) sizes.set(curve_name(row), (sizes.get(curve_name(row)) ?? new Set()).add(row.bytes));
+  const lines = file.rows.filter((row) => sizes.get(curve_name(row))!.size > 1);
+  return lines.length > 0 ? { ...file, rows: lines } : file;
+}
 
 // One line a curve over all sizes; what was not measured is a gap. The same curve has the same colour in each result; the
 // one compared with is dashed.
-export function curve_options(results: Result[], what: "busbw" | "time", dark: boolean): LinesOptions {
+export function curve_options(all: Result[], what: "busbw" | "time", dark: boolean): LinesOptions {
+  const results = all.map((result) => ({ ...result, file: drawn(result.file) }));
   const x = [...new Set(results.flatMap((r) => r.file.rows.map((row) => row.bytes)))].filter((b) => b > 0).sort((a, b) => a - b);
   const names = [...new Set(results.flatMap((r) => r.file.rows.map(curve_name)))];
   const short = short_names(names);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { CollectiveTrace, Event, Finding, HeatMap, InFlight, PairRow, RankRow, Setting } from "../api/types";
-import type { CompareRow } from "../api/shapes";
+import type { BenchFile, CompareRow } from "../api/shapes";
 import { matcher_text, parse_matchers } from "./alerts";
-import { short_names } from "./benchmarks";
+import { left_out, operation_shown, short_names } from "./benchmarks";
 import { csv } from "./csv";
 import { merged, wanted } from "./events";
 import { cell_at, frame_of, heat_rows, heat_share, time_at, used_buckets } from "./heat";
@@ -175,6 +175,19 @@ describe("small things", () => {
     expect([...short_names(["all_reduce direct cuda", "all_reduce ring nccl"]).values()]).toEqual(["direct cuda", "ring nccl"]);
     expect([...short_names(["one"]).values()]).toEqual(["one"]);
   });
+  it("show one operation of a suite, all of a few", () => {
+    const row = (operation: string, algorithm: string) => ({ operation, algorithm, backend: "host", dtype: "f32", redop: "sum", ranks: 2, graph: false, bytes: 8 });
+    const file = (count: number) => ({ rows: Array.from({ length: count }, (_, i) => row(i < 5 ? "all_reduce" : "reduce", `a${i}`)) }) as unknown as BenchFile;
+    expect(operation_shown(file(8), undefined)).toBe(null);
+    expect(operation_shown(file(9), undefined)).toBe("all_reduce");
+    expect(operation_shown(file(9), "reduce")).toBe("reduce");
+    expect(operation_shown(file(9), "all")).toBe(null);
+    expect(operation_shown(file(9), "gather")).toBe("all_reduce");
+  });
+  it("say once why several steps were left out", () => {
+    expect(left_out(["cuda a: no driver", "cuda b: no driver", "c"])).toEqual(["cuda a, cuda b: no driver", "c"]);
+    expect(left_out(["a: x", "b: x", "c: x", "d: x", "e: x"])).toEqual(["a, b, c and 2 more: x"]);
+  });
   it("take a session's name or a stretch to compare", () => {
     expect(stretch_of("prefill", parse_duration)).toBe("prefill");
     expect(stretch_of("10 s .. 20 s", parse_duration)).toBe("10000000000..20000000000");
@@ -194,10 +207,12 @@ describe("small things", () => {
     expect(place_of({ ...finding, kind: "hang" }).page).toBe("debugger");
   });
   it("find keys by their help, and those that can change now", () => {
-    const key = (k: string, live: boolean, help = ""): Setting => ({ key: k, value: 1, written: "1", origin: "", type: "integer", choices: [], unit: "", help, live, default: "1" });
+    const key = (k: string, live: boolean, help = ""): Setting => ({ key: k, value: 1, written: "1", origin: "built-in", type: "integer", choices: [], unit: "", help, live, default: "1" });
     const all = [key("a.x", true, "how late"), key("a.y", false), key("b.z", true)];
     expect(groups_of_settings(all, "LATE", "all").flatMap((g) => g.settings.map((s) => s.key))).toEqual(["a.x"]);
     expect(groups_of_settings(all, "", "live").map((g) => g.section)).toEqual(["a", "b"]);
     expect(groups_of_settings(all, "", "changed")).toEqual([]);
+    const set = [...all, { ...key("b.w", true), written: '"1"', origin: "run time" }];
+    expect(groups_of_settings(set, "", "changed").flatMap((g) => g.settings.map((s) => s.key))).toEqual(["b.w"]);
   });
 });

@@ -17,8 +17,9 @@ export function groups_of_settings(settings: Setting[], text: string, only: "all
   return [...out].map(([section, list]) => ({ section, settings: list }));
 }
 
+// Somebody has set it, be it to what it would have been.
 export function differs(s: Setting): boolean {
-  return s.written !== s.default;
+  return s.origin !== "built-in";
 }
 export function name_of(s: Setting): string {
   return s.key.split(".").slice(1).join(".") || s.key;

@@ -78,12 +78,14 @@ function box_detail(machine: Machine, box: Box): Detail {
 // Nothing is chosen: the machine in a few figures.
 function summary_of(machine: Machine): Detail {
   const boxes = [...boxes_of(machine).values()];
-  const troubled = machine.cables.filter((c) => c.health === "warning" || c.health === "critical");
+  const is_troubled = (part: { health: string }): boolean => part.health === "warning" || part.health === "critical";
+  const leaves = boxes.filter((b) => b.children.length === 0);
+  const troubled = machine.cables.filter(is_troubled);
   const busiest = Math.max(...machine.cables.map((c) => c.utilisation ?? -1));
   const lines = [
-    line("boxes", count_text(boxes.filter((b) => b.children.length === 0).length)),
+    line("boxes", count_text(leaves.length)),
     line("links", count_text(machine.cables.reduce((n, c) => n + c.count, 0))),
-    line("with a finding", count_text(troubled.length)),
+    line("with a finding", count_text(troubled.length + leaves.filter(is_troubled).length)),
     line("busiest link", busiest < 0 ? "–" : share_text(busiest), "no link's use is known"),
   ];
   return { title: "The machine", note: "choose a link or a box", lines, finding: troubled[0]?.finding ?? null, host: null };
