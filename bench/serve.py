@@ -190,11 +190,11 @@ def watched(server, start_unix_ns, count, seconds):
 def live_tables(server, seconds):
     start_unix_ns = int(server.json("/api/v1/session")["start_unix_ns"])
     time.sleep(2)
-    rows = ["| clients | operations/s | lost | server, cores | own memory MB | rings mapped MB | program MB | event age p50 ms | p99 ms | max ms |", "|---|---|---|---|---|---|---|---|---|---|"]
+    rows = ["| clients | operations/s | lost | server, cores | resident MB | of it own | the job's rings | program | event age p50 ms | p99 ms | max ms |", "|---|---|---|---|---|---|---|---|---|---|---|"]
     worst = {}
     for count in (1, 200):
         w = watched(server, start_unix_ns, count, seconds)
-        rows.append(f"| {count} | {w['rate']:,.0f} | {w['lost']} | {w['cores']:.2f} | {w['memory']['own']:.0f} | {w['memory']['rings']:.0f} | {w['memory']['program']:.0f} | {percentile(w['ages'], 0.5):.0f} | "
+        rows.append(f"| {count} | {w['rate']:,.0f} | {w['lost']} | {w['cores']:.2f} | {sum(w['memory'].values()):.0f} | {w['memory']['own']:.0f} | {w['memory']['rings']:.0f} | {w['memory']['program']:.0f} | {percentile(w['ages'], 0.5):.0f} | "
                     f"{percentile(w['ages'], 0.99):.0f} | {max(w['ages']):.0f} |")
         worst = {"age_p99_ms": percentile(w["ages"], 0.99), "cores": w["cores"], "own_mb": w["memory"]["own"], "rate": w["rate"]}
     table, slowest = resources_table(server, 200, 1.0)

@@ -2,7 +2,7 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 
-export type Line = { name: string; colour: string; values: (number | null)[]; dashed?: boolean; points?: boolean; low?: (number | null)[]; high?: (number | null)[] };
+export type Line = { name: string; colour: string; values: (number | null)[]; dashed?: boolean; points?: boolean; joined?: boolean; low?: (number | null)[]; high?: (number | null)[] };
 export type LinesOptions = {
   x: number[];
   lines: Line[];
@@ -43,7 +43,7 @@ export function make_lines(root: HTMLElement, options: LinesOptions, width: numb
     scales: { x: { time: false, ...(options.log_x ? { distr: 3, log: 2 } : {}) }, y: options.log_y ? { distr: 3, log: 10 } : { range: (_u, low, high) => y_range(low, high, options.from_zero !== false) } },
     axes: [x_axis, y_axis],
     series: [{}, ...options.lines.map((line) => ({
-      label: line.name, stroke: line.colour, width: 2, spanGaps: false, dash: line.dashed ? [6, 4] : [], points: { show: line.points ?? false, size: 5, fill: line.colour },
+      label: line.name, stroke: line.colour, width: 2, spanGaps: line.joined ?? false, dash: line.dashed ? [6, 4] : [], points: { show: line.points ?? false, size: 5, fill: line.colour },
     }))],
     hooks: { setSelect: [(u) => {
       if (options.onzoom && u.select.width > 4) options.onzoom(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x"));

@@ -54,7 +54,7 @@ function drawn(file: BenchFile): BenchFile {
   return lines.length > 0 ? { ...file, rows: lines } : file;
 }
 
-// One line a curve over all sizes; what was not measured is a gap. The same curve has the same colour in each result; the
+// One line a curve through the sizes it was measured at. The same curve has the same colour in each result; the
 // one compared with is dashed.
 export function curve_options(all: Result[], what: "busbw" | "time", dark: boolean): LinesOptions {
   const results = all.map((result) => ({ ...result, file: drawn(result.file) }));
@@ -64,7 +64,7 @@ export function curve_options(all: Result[], what: "busbw" | "time", dark: boole
   const lines = results.flatMap((result, i) => names.map((name, n): Line => {
     const rows = new Map(result.file.rows.filter((r) => curve_name(r) === name).map((r) => [r.bytes, r]));
     const prefix = results.length > 1 ? `${result.name}: ` : "";
-    return { name: prefix + (names.length > 1 ? short.get(name)! : name), colour: series_colour(n, dark), values: x.map((b) => value_of(rows.get(b), what)), points: true, dashed: i > 0 };
+    return { name: prefix + (names.length > 1 ? short.get(name)! : name), colour: series_colour(n, dark), values: x.map((b) => value_of(rows.get(b), what)), points: true, joined: true, dashed: i > 0 };
   }));
   return { x, lines: lines.filter((line) => line.values.some((v) => v !== null)), x_text: size_text, y_text: what === "busbw" ? bandwidth_text : duration_text, log_x: true, log_y: true };
 }
