@@ -287,14 +287,14 @@ def main():
     parts = {"start": part_start, "live": part_live, "screen": part_screen, "file": part_file}
     titles = {"start": "From start to figures", "live": "1,000,000 operations a second, live", "screen": "On the screen, at 1,000,000 operations a second", "file": "A recording"}
     text, figures = [f"Measured {time.strftime('%Y-%m-%d')}: {os.cpu_count()} processors, {platform.machine()}, Linux {platform.release()}.\n"], {}
-    with tempfile.TemporaryDirectory(prefix="peerscope-serve-") as work, tempfile.TemporaryDirectory(prefix="peerscope-rt-", dir="/dev/shm") as runtime:
-        options.work = work
-        env = {**os.environ, "PEERSCOPE_RUNTIME_DIR": runtime, "PEERSCOPE_STATE_DIR": work}
-        for part in options.parts.split(","):
+    for part in options.parts.split(","):  # what one leaves behind is no part of the next
+        with tempfile.TemporaryDirectory(prefix="peerscope-serve-") as work, tempfile.TemporaryDirectory(prefix="peerscope-rt-", dir="/dev/shm") as runtime:
+            options.work = work
+            env = {**os.environ, "PEERSCOPE_RUNTIME_DIR": runtime, "PEERSCOPE_STATE_DIR": work}
             lines, found = parts[part](str(pathlib.Path(options.peerscope).resolve()), env, options)
-            text += [f"## {titles[part]}\n", *lines, ""]
-            figures.update(found)
-            print("\n".join(lines), flush=True)
+        text += [f"## {titles[part]}\n", *lines, ""]
+        figures.update(found)
+        print("\n".join(lines), flush=True)
     options.out.write_text(above(options.out) + "\n" + "\n".join(text))
     print(json.dumps(figures))
 
