@@ -286,7 +286,7 @@ def main():
     options = parser.parse_args()
     parts = {"start": part_start, "live": part_live, "screen": part_screen, "file": part_file}
     titles = {"start": "From start to figures", "live": "1,000,000 operations a second, live", "screen": "On the screen, at 1,000,000 operations a second", "file": "A recording"}
-    text, figures = [f"Measured {time.strftime('%Y-%m-%d')}: {os.cpu_count()} processors, {platform.machine()}, Linux {platform.release()}.\n"], {}
+    text, figures = [f"Measured {time.strftime('%Y-%m-%d')}: {os.cpu_count()} processors, {platform.machine()}, Linux {platform.release().split('-')[0]}.\n"], {}
     for part in options.parts.split(","):  # what one leaves behind is no part of the next
         with tempfile.TemporaryDirectory(prefix="peerscope-serve-") as work, tempfile.TemporaryDirectory(prefix="peerscope-rt-", dir="/dev/shm") as runtime:
             options.work = work
