@@ -236,8 +236,11 @@ def part_screen(peerscope, env, options):
         start_unix_ns = int(server.json("/api/v1/session")["start_unix_ns"])
         time.sleep(2)
         browser = subprocess.Popen(["node", str(script), f"http://127.0.0.1:{server.port}/", str(seconds)], stdout=subprocess.PIPE, text=True)
-        w = watched(server, start_unix_ns, 200, 2 * seconds + 5)
-        text, _ = browser.communicate(timeout=120)
+        try:
+            w = watched(server, start_unix_ns, 200, 2 * seconds + 5)
+            text, _ = browser.communicate(timeout=120)
+        finally:
+            browser.kill()
     if browser.returncode != 0:
         raise RuntimeError(f"screen.mjs ended with {browser.returncode}")
     seen = json.loads(text)

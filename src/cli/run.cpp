@@ -1,5 +1,6 @@
 // peerscope run -- CMD: a session for a child that records, watched while it runs, reported when it
 // ends.
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -125,12 +126,17 @@ int run_main(Args& args) {
   }
   MonitorOptions watch_options = monitor_options(config);
   watch_options.collect.sessions = {session};
-  watch_options.collect.on_attach = [change = attach_control(config)] { return change; };
+  // The dashboard has the configuration as it is now, and tells it itself.
+  const auto shown = std::make_shared<std::atomic<bool>>(false);
+  watch_options.collect.on_attach = [shown, change = attach_control(config)] {
+    return *shown ? ControlChange{} : change;
+  };
   watch_options.recording = recording;
   watch_options.machine = machine_options(config);
   watch_options.feeders = session_feeders(config, {session});
   MonitorThread monitor(watch_options);
   const auto dashboard = show_dashboard(config, session, args.command());
+  *shown = dashboard != nullptr;
   const int status = wait_for(child);
   const auto snapshot = monitor.stop();
   const nlohmann::json json = to_json(*snapshot);

@@ -92,7 +92,8 @@ change is one line in `changes.jsonl` in the runtime directory (time, who, sessi
 later, too, and so does the level that `run` was given or that was set in the dashboard: a process may record up to 20 ms before the filter reaches
 it. A communicator that a filter names is looked up in each process; while a process does not know it, nothing there passes. Operations
 without a communicator do not pass a filter of communicators, and pass one of devices. A program that names its level when it opens
-keeps it.
+keeps it, unless the dashboard has changed the level since. What is changed past a dashboard (`config set --live`, `level`) it does not
+tell to processes that appear later.
 )";
 
 }  // namespace

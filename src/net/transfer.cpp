@@ -99,7 +99,8 @@ PostReply post(const PostRequest& request, const std::atomic<bool>& stopping) {
   curl_off_t after_s = 0;
   curl_easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(transfer.handle, CURLINFO_RETRY_AFTER, &after_s);
-  if (code != CURLE_OK) return {0, why(transfer, code), "", 0};
+  const bool cut = code == CURLE_WRITE_ERROR && status != 0;  // an answer longer than anyone reads
+  if (code != CURLE_OK && !cut) return {0, why(transfer, code), "", 0};
   reply.status = static_cast<int>(status);
   reply.body = transfer.received;
   constexpr curl_off_t kDay = 86'400;

@@ -94,6 +94,16 @@ DebugEvent event_of(const Finding& finding, const Snapshot& snapshot) {
   return event;
 }
 
+// The event that a finding was, once it no longer holds.
+DebugEvent over(DebugEvent event, std::int64_t at_ns) {
+  event.at_ns = at_ns;
+  event.severity = EventSeverity::info;
+  event.text = "No longer: " + event.text;
+  event.value.reset();
+  event.unit.clear();
+  return event;
+}
+
 }  // namespace
 
 void DebugWatch::on_ops(std::span<const Op> ops) {
@@ -197,13 +207,7 @@ void DebugWatch::look_at_findings(const Snapshot& snapshot) {
       ++at;
       continue;
     }
-    DebugEvent over = at->second.event;
-    over.at_ns = snapshot.now_ns;
-    over.severity = EventSeverity::info;
-    over.text = "No longer: " + over.text;
-    over.value.reset();
-    over.unit.clear();
-    on_event(std::move(over));
+    on_event(over(std::move(at->second.event), snapshot.now_ns));
     at = findings_.erase(at);
   }
 }
@@ -230,7 +234,16 @@ void DebugWatch::tell(const Snapshot& last) {
   tell(std::move(known), last);
 }
 
+void DebugWatch::finish() {
+  for (auto& [key, held] : findings_) {
+    if (held.last_ns != looked_ns_) log_.add(over(std::move(held.event), looked_ns_));
+  }
+  findings_.clear();
+  log_.flush();
+}
+
 void DebugWatch::look(const Snapshot& snapshot) {
+  looked_ns_ = snapshot.now_ns;
   look_at_processes(snapshot);
   look_at_findings(snapshot);
   tell(std::exchange(pending_, {}), snapshot);

@@ -38,7 +38,8 @@ class DebugWatch {
   void tell(const Snapshot& last);
   // Names things, notes what came and went among processes and findings, and tells the hooks.
   void look(const Snapshot& snapshot);
-  void finish() { log_.flush(); }
+  // Nothing comes any more: tells what is over and what was held back.
+  void finish();
 
   [[nodiscard]] const EventLog& log() const { return log_; }
   [[nodiscard]] const ErrorTracker& errors() const { return errors_; }
@@ -60,6 +61,7 @@ class DebugWatch {
   LastSeen last_seen_;
   std::deque<DebugEvent> pending_;  // since the last look
   std::uint64_t overrun_ = 0;
+  std::int64_t looked_ns_ = 0;
   // One process may have several segments, and pids of several hosts are equal.
   using ProcessKey = std::tuple<std::string, std::uint32_t, std::int64_t>;
   std::map<ProcessKey, ProcessState> processes_;

@@ -82,6 +82,11 @@ TEST(DebugWatch, AFindingThatComesAndGoesIsOne) {
   EXPECT_THAT(told, testing::ElementsAre("1: slow", "8: No longer: slow"));
   look(with, 9);
   EXPECT_EQ(told.size(), 3u);
+  look(without, 10);
+  EXPECT_EQ(told.size(), 3u);
+  watch.finish();
+  EXPECT_EQ(told.back(), "10: No longer: slow");
+  EXPECT_EQ(told.size(), 4u);
 }
 
 class DebugWatchTest : public testing::Test {

@@ -156,7 +156,8 @@ ControlChange attach_control(const Config& config) {
     take(all.pass_without_device, one.pass_without_device);
     take(all.communicators, one.communicators);
   }
-  if (!config.boolean("monitor.enabled")) all.level = Level::off;
+  if (!config.boolean("monitor.enabled") && config.origin("monitor.level") != kAtRunTime)
+    all.level = Level::off;
   return all;
 }
 

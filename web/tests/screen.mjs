@@ -15,8 +15,8 @@ async function open(address) {
 }
 await open("debugger?view=events&severity=trace");
 await page.waitForFunction(() => (window.__peerscope?.latency.count ?? 0) >= 3); // the page has settled
-const before = await page.evaluate(() => window.__peerscope.latency.samples_ms.length);
-await page.waitForTimeout(Number(seconds) * 1000);
+const before = await page.evaluate(() => window.__peerscope.latency);
+await page.waitForTimeout(Math.min(Number(seconds), 60) * 1000); // the page keeps 1000 samples
 const { samples_ms, page_ms } = await page.evaluate(() => window.__peerscope.latency);
 
 await open("overview");
@@ -28,7 +28,7 @@ const frames = await page.evaluate((ms) => new Promise((done) => {
 const gaps = frames.slice(1).map((t, i) => t - frames[i]);
 const round = (ms) => Math.round(ms * 10) / 10;
 console.log(JSON.stringify({
-  browser: browser.version(), faults, samples_ms: samples_ms.slice(before).map(round), page_ms: page_ms.map(round),
+  browser: browser.version(), faults, samples_ms: samples_ms.slice(before.samples_ms.length).map(round), page_ms: page_ms.slice(before.page_ms.length).map(round),
   fps: round((frames.length - 1) / ((frames.at(-1) - frames[0]) / 1000)), longest_gap_ms: round(Math.max(...gaps)),
 }));
 await browser.close();

@@ -120,7 +120,9 @@ void Served::run_live() {
           monitor_->collector().process_count() == 0 || monitor_->collector().any_live();
       if (!live) monitor_->finish();
       live_.store(live, std::memory_order_release);
-      take(monitor_->snapshot());
+      auto snapshot = monitor_->snapshot();
+      if (!live) watch_->finish();
+      take(std::move(snapshot));
       finished = !live;
       next_ns = now_ns + options_.monitor.publish_every_ns;
     }
@@ -130,7 +132,9 @@ void Served::run_live() {
   if (finished) return;
   monitor_->poll();
   monitor_->finish();
-  take(monitor_->snapshot());
+  auto last = monitor_->snapshot();
+  watch_->finish();
+  take(std::move(last));
 }
 
 // The statistics of the file answered at once; ranks, collectives and findings need every operation.

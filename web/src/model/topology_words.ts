@@ -85,7 +85,7 @@ function summary_of(machine: Machine): Detail {
   const lines = [
     line("boxes", count_text(leaves.length)),
     line("links", count_text(machine.cables.reduce((n, c) => n + c.count, 0))),
-    line("with a finding", count_text(troubled.length + leaves.filter(is_troubled).length)),
+    line("parts with a finding", count_text(troubled.length + leaves.filter(is_troubled).length)),
     line("busiest link", busiest < 0 ? "–" : share_text(busiest), "no link's use is known"),
   ];
   return { title: "The machine", note: "choose a link or a box", lines, finding: troubled[0]?.finding ?? null, host: null };
