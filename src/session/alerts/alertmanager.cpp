@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "net/transfer.hpp"
 #include "record/ticks.hpp"
 #include "session/alerts/receivers.hpp"
-#include "net/transfer.hpp"
 #include "session/json.hpp"
 
 namespace peerscope {

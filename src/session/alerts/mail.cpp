@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include "net/transfer.hpp"
 #include "record/ticks.hpp"
 #include "session/alerts/receivers.hpp"
-#include "net/transfer.hpp"
 #include "session/json.hpp"
 
 namespace peerscope {

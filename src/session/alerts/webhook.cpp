@@ -6,11 +6,11 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "net/transfer.hpp"
 #include "peerscope/peerscope.h"
 #include "record/ticks.hpp"
 #include "session/alerts/json.hpp"
 #include "session/alerts/receivers.hpp"
-#include "net/transfer.hpp"
 
 namespace peerscope {
 
